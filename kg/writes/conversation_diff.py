@@ -46,6 +46,7 @@ class StoredConversation:
         patterns: Version of the namespace's entity patterns, 0 for none.
         end: The position of the next message, only of a conversation with branches.
         leaf_id: The last message of the current branch, only of a conversation with branches.
+        has_decisions: Whether there are decisions of it, whose evidence its messages may be.
     """
 
     revision: int
@@ -55,6 +56,7 @@ class StoredConversation:
     patterns: int = 0
     end: int | None = None
     leaf_id: str | None = None
+    has_decisions: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +97,14 @@ class ConversationDiff:
     def updated_count(self) -> int:
         """The number of stored messages that are written again."""
         return sum(item.stored is not None and item.is_changed for item in self.items)
+
+    @property
+    def lost_text_ids(self) -> list[str]:
+        """The ids of stored messages whose text is replaced or deleted."""
+        return [
+            *(item.stored.id for item in self.items if item.stored and item.has_new_text),
+            *self.removed_ids,
+        ]
 
     @property
     def is_unchanged(self) -> bool:

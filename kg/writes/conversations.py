@@ -74,6 +74,7 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
         patterns=row["patterns"],
         end=row["end"],
         leaf_id=row["leaf_id"],
+        has_decisions=row["has_decisions"],
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import models as checked
 from mcp_context_persistence.kg import timestamps, validation
-from mcp_context_persistence.kg.driver.statement import Run
+from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.stored_json import load_stored
@@ -21,11 +21,15 @@ from mcp_context_persistence.kg.writes.conversation_diff import (
     check_message_count,
     diff_conversation,
 )
+from mcp_context_persistence.kg.writes.deletion import read_evidence
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.decision_texts import shorten_decisions
 from mcp_context_persistence.services.message_analysis import MessageAnalysis, analyze_messages
 from mcp_context_persistence.services.optimistic_writes import (
+    LockNeededError,
     Write,
+    is_locked,
     write_conversation,
     write_locked,
 )
@@ -163,10 +167,32 @@ class ConversationSave:
         analysis = analyze_messages(engine, difference.items, vectors, self._cache, now=self._now)
         if difference.is_unchanged:
             return difference, analysis
+        quoting: list[Row] = []
+        if state.has_decisions and difference.lost_text_ids:
+            if not is_locked(engine, run):
+                raise LockNeededError
+            quoting = _find_quoting(engine, run, difference)
         statement = statements.save(
             engine.namespace, difference, analysis.findings, analysis.vector_state, now=self._now
         )
-        return (difference, analysis) if write(statement, analysis.types) else None
+        if not write(statement, analysis.types):
+            return None
+        shorten_decisions(engine, run, quoting, now=self._now)
+        return difference, analysis
+
+
+def _find_quoting(engine: Engine, run: Run, difference: ConversationDiff) -> list[Row]:
+    """Return the decisions whose context is in no message any more after the save."""
+    evidence = run(read_evidence(engine.namespace, difference.lost_text_ids))
+    new_texts = [
+        item.properties["content"] for item in difference.items if item.stored and item.has_new_text
+    ]
+    return [
+        decision
+        for decision in evidence
+        if decision["is_context_lost"]
+        and not any(decision["context"] in text for text in new_texts)
+    ]
 
 
 def check_own_vectors(

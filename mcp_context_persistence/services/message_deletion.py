@@ -1,22 +1,18 @@
 """Delete one message of a conversation."""
 
-from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from mcp_context_persistence.kg import timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.identifiers import digest
 from mcp_context_persistence.kg.models import Message
-from mcp_context_persistence.kg.namespaces import touch
-from mcp_context_persistence.kg.text.terms import text_properties
 from mcp_context_persistence.kg.timestamps import now_ms
-from mcp_context_persistence.kg.vector_spaces import VectorState
 from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.kg.writes.deletion import Texts
 from mcp_context_persistence.responses.deletion import DeleteMessageResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import decisions
+from mcp_context_persistence.services.decision_texts import shorten_decisions
 from mcp_context_persistence.services.deletion import Removal, delete_texts, run_deletion
 
 
@@ -56,31 +52,8 @@ class _MessageDeletion:
         removal.deleted["decisions"] -= len(self.lost_proposals)
         removal.changed["decisions"] = len(shortened) + len(self.lost_proposals)
         removal.existed = True
-        if shortened:
-            self._shorten_decisions(run, shortened)
+        shorten_decisions(self._engine, run, shortened, now=self._now)
         return removal
-
-    def _shorten_decisions(self, run: Run, rows: Sequence[Row]) -> None:
-        """Keep only the sentence of decisions whose context was the message."""
-        texts, state = build_decision_texts(self._engine, rows)
-        run(statements.save_decision_texts(self._engine.namespace, texts, state, now=self._now))
-        run(touch(self._engine.namespace, state))
-
-
-def build_decision_texts(
-    engine: Engine, rows: Sequence[Row]
-) -> tuple[list[dict[str, Any]], VectorState]:
-    """Return rows that leave only the outcome of decisions, and the state of their vectors."""
-    model = engine.embeddings.current()
-    texts: list[dict[str, Any]] = []
-    for row in rows:
-        properties, vector = {"context": row["outcome"]}, None
-        if row["status"] != "rejected":  # no search finds a rejected one
-            content = f"{row['outcome']}\n{row['outcome']}"
-            properties |= text_properties(content)
-            vector = model.embedder.embed_query(content)
-        texts.append({"id": row["id"], "properties": properties, "vector": vector})
-    return texts, model.vector_state
 
 
 def _is_removed(row: Row) -> bool:

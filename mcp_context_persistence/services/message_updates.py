@@ -8,15 +8,11 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
 from mcp_context_persistence.kg.models import Conversation
-from mcp_context_persistence.kg.namespaces import touch
-from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as conversation_statements
-from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.queries.listing import read_message
 from mcp_context_persistence.responses.listing import UpdateMessageResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services.conversations import ConversationSave, build_messages
-from mcp_context_persistence.services.message_deletion import build_decision_texts
 
 _MESSAGE = "messages.0: "
 _FIELD = "messages.0."
@@ -63,7 +59,6 @@ def _update(
     message = build_messages([row["message"]])[0].model_copy(update=dict(changes))
     # Without a new time, the stored one stays, as that of a message without a time.
     saved = message.model_copy(update={"timestamp": changes.get("timestamp")})
-    evidence = run(statements.read_evidence(engine.namespace, [message_id]))
     save = ConversationSave(
         engine,
         Conversation.model_construct(
@@ -80,15 +75,6 @@ def _update(
     if result is None:
         raise NotFoundError(_MISSING)
     difference, analysis = result
-    outdated = [
-        decision
-        for decision in evidence
-        if decision["is_context_lost"] and decision["context"] not in message.content
-    ]
-    if outdated:
-        texts, state = build_decision_texts(engine, outdated)
-        run(statements.save_decision_texts(engine.namespace, texts, state, now=now_ms()))
-        run(touch(engine.namespace, state))
     return UpdateMessageResponse.model_construct(
         message_id=message_id,
         conversation_id=row["conversation_id"],

@@ -1,6 +1,7 @@
 """Write to a conversation that other writers may change between reading and writing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
@@ -17,6 +18,10 @@ Write = Callable[[Statement[Row], Types], list[Row]]
 TryToWrite = Callable[[Run, Write], T | None]
 
 
+class LockNeededError(Exception):
+    """An attempt needs a transaction that has locked the conversation."""
+
+
 def write_conversation(
     engine: Engine, conversation_id: str, attempt: TryToWrite[T], *, method: str
 ) -> T:
@@ -26,12 +31,14 @@ def write_conversation(
         engine: Gives the graph.
         conversation_id: Id of the conversation, which is locked if others change it again and
             again.
-        attempt: Reads and writes; returns None if another writer came between the two.
+        attempt: Reads and writes; returns None if another writer came between the two. It raises
+            `LockNeededError` if it needs the lock.
         method: Name of the client's method, for the server's log and for errors.
     """
-    for _ in range(TRIES_WITHOUT_LOCK):
-        if (result := attempt(engine.graph.run, engine.types.run)) is not None:
-            return result
+    with suppress(LockNeededError):
+        for _ in range(TRIES_WITHOUT_LOCK):
+            if (result := attempt(engine.graph.run, engine.types.run)) is not None:
+                return result
 
     complete_deletion(engine, conversation_id)
     result = engine.types.transact(
@@ -56,3 +63,8 @@ def write_locked(
 
     run(statements.lock(engine.namespace, conversation_id))
     return attempt(run, write)
+
+
+def is_locked(engine: Engine, run: Run) -> bool:
+    """Return whether an attempt runs inside the transaction that locks the conversation."""
+    return run != engine.graph.run

@@ -77,7 +77,6 @@ class History:
     def __init__(self, client):
         self.client, self.merge_ids = client, []
         self.talks, self.documents, self.deleted_words = {}, {}, []
-        self.has_proposed, self.quoted_words = False, []
 
     def take(self, step):
         name, *arguments = step
@@ -86,10 +85,7 @@ class History:
     def save(self, talk, key, text):
         word = f"zq{next(WORDS)}"
         stored = self.talks.setdefault(talk, {})
-        if self.has_proposed and talk + key in stored:  # a decision may quote it until it goes
-            self.quoted_words.append(stored[talk + key][0])
-        else:
-            self.forget(stored.get(talk + key))
+        self.forget(stored.get(talk + key))
         stored[talk + key] = (word, f"{word} is here. {text}")
         self.save_messages(self.client, talk, [talk + key])
 
@@ -137,7 +133,6 @@ class History:
     def propose(self, talk):
         if talk in self.talks:
             self.client.propose_decisions(talk)
-            self.has_proposed = True
 
     def accept(self):
         for decision in self.client.list_decisions(status="proposed", limit=1).decisions:
@@ -186,7 +181,7 @@ def test_no_deleted_text_is_left_beside_merges_and_decisions(open_client, steps)
         history.delete_conversation(talk)
     for key in list(history.documents):
         history.delete_document(key)
-    assert find_words(history.client, history.deleted_words + history.quoted_words) == []
+    assert find_words(history.client, history.deleted_words) == []
     stats = history.client.get_conversation_stats().stats
     assert (stats.total_messages, stats.total_relationships, stats.total_decisions) == (0, 0, 0)
     assert stats.total_entities == 0

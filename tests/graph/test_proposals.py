@@ -7,6 +7,7 @@ import pytest
 from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.writes import conversations
 from mcp_context_persistence.services import decisions as saving
 
 TALK = [
@@ -267,21 +268,41 @@ def test_a_reviewed_decision_stays_without_its_message(talk):
     assert [one.id for one in decisions(talk)] == [first.id]
 
 
-def test_the_context_of_a_proposal_follows_its_message_until_it_is_reviewed(talk):
+def reword(client, words, **arguments):
+    """Save the message that has the sentence about Neo4j with other words beside it."""
+    message = {"id": "m1", "role": "assistant", "content": f"{NEO4J} {words}"}
+    client.save_conversation("design", [message], **arguments)
+
+
+def test_the_context_of_a_decision_loses_words_that_no_message_has_any_more(talk):
     talk.propose_decisions("design")
-    talk.save_conversation(
-        "design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Redis is no choice."}]
-    )
+    reword(talk, "Redis is no choice.")
+    assert stored(talk, "context")[NEO4J] == (NEO4J,)
+    assert "fits" not in decisions(talk)[0].content
     shown = talk.propose_decisions("design").proposals[0]
     assert (shown.created, shown.kept) == (False, True)
     assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
     assert "Redis" in decisions(talk)[0].content
     talk.review_decision(shown.decision.id)
-    talk.save_conversation(
-        "design", [{"id": "m1", "role": "assistant", "content": f"{NEO4J} Kafka is no choice."}]
-    )
-    talk.propose_decisions("design")
+    reword(talk, "Redis is no choice. So it is.")  # the words are still there
     assert stored(talk, "context")[NEO4J] == (f"{NEO4J} Redis is no choice.",)
+    reword(talk, "Kafka is no choice.", replace=True)
+    talk.propose_decisions("design")
+    assert stored(talk, "context")[NEO4J] == (NEO4J,)
+    assert "Redis" not in decisions(talk)[0].content
+
+
+def test_a_save_sees_a_proposal_that_is_stored_while_it_runs(talk, monkeypatch):
+    save = conversations.save
+
+    def propose_first(*arguments, **options):
+        monkeypatch.undo()
+        talk.propose_decisions("design")
+        return save(*arguments, **options)
+
+    monkeypatch.setattr(conversations, "save", propose_first)
+    reword(talk, "Redis is no choice.")
+    assert stored(talk, "context")[NEO4J] == (NEO4J,)
 
 
 def test_a_cut_context_contains_the_sentence(client):
