@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, complete
 from mcp_context_persistence.queries.search.filters import Filters
 
 ORDERS = ("newest", "oldest", "updated", "id")
@@ -30,22 +30,30 @@ class Page:
 
 def read_message(namespace: str, message_id: str) -> Statement[Row]:
     """Read a message; no row if it does not exist."""
-    return Statement(name="read/message", parameters=_batch(namespace, message_id), read=as_is)
+    return Statement(
+        name="read/message", parameters=_batch(namespace, message_id), read=complete("message")
+    )
 
 
 def read_document(namespace: str, document_id: str) -> Statement[Row]:
     """Read a document; no row if it does not exist."""
-    return Statement(name="read/document", parameters=_batch(namespace, document_id), read=as_is)
+    return Statement(
+        name="read/document", parameters=_batch(namespace, document_id), read=complete("document")
+    )
 
 
 def read_decision(namespace: str, decision_id: str) -> Statement[Row]:
     """Read a decision; no row if it does not exist."""
-    return Statement(name="read/decision", parameters=_batch(namespace, decision_id), read=as_is)
+    return Statement(
+        name="read/decision", parameters=_batch(namespace, decision_id), read=complete("decision")
+    )
 
 
 def read_entity(namespace: str, entity_id: str) -> Statement[Row]:
     """Read an entity; no row if it does not exist."""
-    return Statement(name="read/entity", parameters=_batch(namespace, entity_id), read=as_is)
+    return Statement(
+        name="read/entity", parameters=_batch(namespace, entity_id), read=complete("entity")
+    )
 
 
 def _batch(namespace: str, item_id: str) -> dict[str, Any]:
@@ -55,7 +63,7 @@ def _batch(namespace: str, item_id: str) -> dict[str, Any]:
 def list_conversations(namespace: str, filters: Filters, page: Page) -> Statement[Row]:
     """List a page of conversations; rows have `item`, `key` and `messages`."""
     batch = _list_batch(namespace, filters, page)
-    return Statement(name="list/conversations", parameters={"batch": batch}, read=as_is)
+    return Statement(name="list/conversations", parameters={"batch": batch}, read=complete("item"))
 
 
 def list_decisions(
@@ -66,13 +74,13 @@ def list_decisions(
     batch = _list_batch(namespace, replace(filters, conversation_ids=()), page)
     batch["conversation_ids"] = list(filters.conversation_ids) or None
     batch["statuses"] = None if statuses is None else list(statuses)
-    return Statement(name="list/decisions", parameters={"batch": batch}, read=as_is)
+    return Statement(name="list/decisions", parameters={"batch": batch}, read=complete("item"))
 
 
 def list_entities(namespace: str, filters: Filters, page: Page) -> Statement[Row]:
     """List a page of entities; rows have `item`, `key` and `mentions`."""
     batch = _list_batch(namespace, filters, page)
-    return Statement(name="list/entities", parameters={"batch": batch}, read=as_is)
+    return Statement(name="list/entities", parameters={"batch": batch}, read=complete("item"))
 
 
 def _list_batch(namespace: str, filters: Filters, page: Page) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 // 'rejected'), is_context_lost (whether no remaining message has its context), evidence (list of
 // maps id, role, content, timestamp_ms: the remaining messages, in order).
 // Plan: a seek on each message; few have decisions. The decisions are locked before their status is
-// read.
+// read. One that was deleted meanwhile has no outcome.
 :param batch => {namespace: "default", ids: ["conv-123:0"]}
 UNWIND $batch.ids AS id
 MATCH (:Message {namespace: $batch.namespace, id: id})<-[:EVIDENCED_BY]-(d:Decision)
 WITH DISTINCT d ORDER BY d.id
 REMOVE d.fresh
 WITH d
+WHERE d.outcome IS NOT NULL
 CALL (d) {
   OPTIONAL MATCH (d)-[:EVIDENCED_BY]->(m:Message)
   WHERE NOT m.id IN $batch.ids

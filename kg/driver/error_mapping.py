@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import neo4j.exceptions as driver_errors
 
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
+from mcp_context_persistence.kg.driver.statement import IncompleteRowError
 from mcp_context_persistence.kg.errors import (
     STOPPED_CODE,
     DatabaseError,
@@ -138,7 +139,7 @@ def is_replayable(error: Exception, *, changes_data: bool = False) -> bool:
         if error.code in REPLAYED_CODES or (changes_data and error.code == PROCEDURE_CODE):
             return True
         return error.code not in MEMORY_CODES and error.is_retryable()
-    is_lost = isinstance(error, LOST) or (
+    is_lost = isinstance(error, (*LOST, IncompleteRowError)) or (
         isinstance(error, driver_errors.DriverError) and error.is_retryable()
     )
     return is_lost and not (

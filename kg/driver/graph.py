@@ -29,14 +29,14 @@ from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
 from mcp_context_persistence.kg.driver.schema_repair import Repair, SchemaRepair
 from mcp_context_persistence.kg.driver.server import Server, describe_server, read_components
 from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery, Restart
-from mcp_context_persistence.kg.driver.statement import Run, Statement
+from mcp_context_persistence.kg.driver.statement import IncompleteRowError, Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Rollback
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-DRIVER_ERRORS = (driver_errors.Neo4jError, driver_errors.DriverError, OSError)
+DRIVER_ERRORS = (driver_errors.Neo4jError, driver_errors.DriverError, OSError, IncompleteRowError)
 
 
 class Graph:

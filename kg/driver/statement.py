@@ -17,9 +17,31 @@ T = TypeVar("T")
 Row = Mapping[str, Any]
 
 
+class IncompleteRowError(Exception):
+    """A node was deleted by another transaction while a statement read it."""
+
+
 def as_is(row: Row) -> Row:
     """Return the row itself."""
     return row
+
+
+def complete(column: str) -> Callable[[Row], Row]:
+    """Return a function that returns the row itself if it is complete.
+
+    Neo4j finds a node that another transaction deletes just then, and returns null for it. The
+    error of the function has the statement sent again.
+
+    Args:
+        column: Has the map of a node.
+    """
+
+    def read(row: Row) -> Row:
+        if row[column] is None:
+            raise IncompleteRowError
+        return row
+
+    return read
 
 
 @dataclass(frozen=True, kw_only=True)

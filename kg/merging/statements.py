@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is, complete
 from mcp_context_persistence.kg.vector_spaces import VectorState
 
 MAX_RELATED = 1_000  # conversations and documents, and neighbors, by which an entity is compared
@@ -37,7 +37,7 @@ def read_merge(namespace: str, merge_id: str) -> Statement[Row]:
     return Statement(
         name="merge/read",
         parameters={"batch": {"namespace": namespace, "id": merge_id}},
-        read=as_is,
+        read=complete("merge"),
     )
 
 
@@ -77,7 +77,9 @@ def read_profiles(
 def claim_entities(namespace: str, ids: Sequence[str]) -> Statement[Row]:
     """Lock entities by id, merged ones too, and read them."""
     batch = {"namespace": namespace, "ids": sorted(set(ids))}
-    return Statement(name="merge/claim", parameters={"batch": batch}, read=as_is, writes=True)
+    return Statement(
+        name="merge/claim", parameters={"batch": batch}, read=complete("properties"), writes=True
+    )
 
 
 def read_references(namespace: str, ids: Sequence[str]) -> Statement[Row]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is, complete
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.identifiers import (
     build_label,
@@ -188,7 +188,7 @@ def read_entities(
         "ids": list(ids),
         "vector_property": vector_state.active.property_name if vector_state else NO_PROPERTY,
     }
-    return Statement(name="entity/read", parameters={"batch": batch}, read=as_is)
+    return Statement(name="entity/read", parameters={"batch": batch}, read=complete("properties"))
 
 
 def claim_entities(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
+from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is, complete
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.identifiers import (
     build_instruction_id,
@@ -138,7 +138,7 @@ def list_page(
         "after_id": after[1] if after else None,
         "limit": limit,
     }
-    return Statement(name="instruction/list", parameters={"batch": batch}, read=as_is)
+    return Statement(name="instruction/list", parameters={"batch": batch}, read=complete("item"))
 
 
 def _build_properties(instruction: StatedInstruction) -> dict[str, Any]:

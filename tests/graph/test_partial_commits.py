@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from mcp_context_persistence.exceptions import NotFoundError, ValidationError
 from mcp_context_persistence.kg import models, namespaces, vector_spaces
+from mcp_context_persistence.kg.driver.statement import Statement, complete
 from mcp_context_persistence.kg.merging.redirects import read_redirects
 from mcp_context_persistence.kg.merging.unmerge import undo_merge
 from mcp_context_persistence.kg.writes import appends, conversations, documents, patterns
@@ -235,3 +237,30 @@ def test_a_deletion_of_an_entity_begins_again_after_a_merge(client, monkeypatch)
     monkeypatch.setattr(client._engine.graph, "run", run_late)
     assert client.delete_entity("a").deleted.entities == 1
     assert (len(reads), client._engine.graph.run(statement)) == (2, [before[0] + 1])
+
+
+REMOVE = "MATCH (x:Instruction|MergedEntity {namespace: $n, id: $id}) DETACH DELETE x"
+
+
+def test_an_instruction_that_is_deleted_meanwhile_cannot_be_retired(client):
+    saved = client.save_instruction("Use tables.").instruction_id
+    with pytest.raises(NotFoundError):
+        call_beside(client, REMOVE, lambda: client.retire_instruction(saved), id=saved)
+
+
+def test_a_merge_whose_entity_is_deleted_meanwhile_cannot_be_undone(client):
+    client.update_knowledge_graph([{"id": name, "type": "class"} for name in "ab"], [])
+    merged = client.merge_entities("a", ["b"]).merge_id
+    with pytest.raises(ValidationError, match="an entity of this merge was deleted"):
+        call_beside(client, REMOVE, lambda: client.undo_merge(merged), id="b")
+
+
+def test_a_node_that_is_deleted_while_it_is_read_is_read_again(client):
+    rows = [{"item": {"id": "a"}}, {"item": None}]
+    statement = Statement(
+        name="namespace/types",
+        parameters={"namespace": client.namespace},
+        read=lambda _: complete("item")(rows.pop()),
+    )
+    assert client._engine.graph.run(statement) == [{"item": {"id": "a"}}]
+    assert rows == []
