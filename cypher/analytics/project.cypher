@@ -33,7 +33,7 @@ CALL (i) {
       sum(CASE WHEN is_block OR is_own THEN 0 ELSE 1 END) AS calls, coalesce(max(is_own), false) AS present
   }
   WITH *, any(row IN [t IN lock.analytics_queue | split(t, ' ')] WHERE row[0] <> $batch.client
-    AND toInteger(row[1]) < coalesce($batch.queued_ms, now) AND toInteger(row[2]) > now - 10000) AS wait
+    AND toInteger(row[1]) < coalesce($batch.queued_ms, now) AND abs(toInteger(row[2]) - now) < 10000) AS wait
   WITH *, present OR (NOT coalesce(wait, false) AND reserved + $batch.bytes <= $batch.limit
     AND ($batch.kind = 'block' OR calls < $batch.max_calls)) AS admitted
   CALL (present, admitted) {

@@ -2,7 +2,8 @@
 // Columns: queued_ms (when the client entered the queue, in milliseconds since 1970). Times are the
 // server's.
 // An entry is a string of the client, the time it entered and the time of its last update. It
-// expires ten seconds after the last update, because the client must have died.
+// expires ten seconds after the last update, because the client must have died. So does an entry from
+// the future: the clock was set back.
 // Removing a property that the node never has locks the node and writes nothing.
 :param batch => {client: "sample", is_waiting: true}
 MATCH (lock:SchemaVersion {id: 'schema'})
@@ -10,7 +11,7 @@ REMOVE lock.namespace
 // The clock is read after the lock, for which the statement may have waited.
 WITH lock, datetime.realtime().epochMillis AS now
 WITH lock, now, [
-  entry IN coalesce(lock.analytics_queue, []) WHERE toInteger(split(entry, ' ')[2]) > now - 10000
+  entry IN coalesce(lock.analytics_queue, []) WHERE abs(toInteger(split(entry, ' ')[2]) - now) < 10000
 ] AS queue
 WITH lock, now, [entry IN queue WHERE split(entry, ' ')[0] <> $batch.client] AS others,
   [entry IN queue WHERE split(entry, ' ')[0] = $batch.client][0] AS own

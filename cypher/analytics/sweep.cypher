@@ -17,7 +17,7 @@ WITH clients, graphName, split(graphName, '-') AS parts,
 WHERE parts[0] = 'context' AND (
   graphName = $batch.name
   OR age > coalesce(toInteger(parts[3]), $batch.max_seconds)
-  OR (parts[3] IS NOT NULL AND age > $batch.grace_seconds
+  OR (parts[3] IS NOT NULL AND abs(age) > $batch.grace_seconds
     AND $batch.client IN clients AND NOT parts[1] IN clients)
 )
 CALL gds.graph.drop(graphName, false) YIELD graphName AS name

@@ -1,5 +1,6 @@
 // Save an instruction that a user states by a call, not in a message. Saved again, it becomes the
-// latest of its address, and active if it was retired.
+// latest of its address, and active if it was retired. Where a clock has given that address one from
+// the future, `order_key` is that of the millisecond after it.
 // Columns: created (boolean), created_ms (integer).
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
@@ -10,7 +11,15 @@ MERGE (i:Instruction {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET i.created_ms = $batch.now, i.fresh = true
 WITH i, coalesce(i.fresh, false) AS created
 REMOVE i.fresh, i[$batch.expected_state.inactive_property]
-SET i += $batch.properties, i.status = 'active', i.updated_ms = $batch.now
+WITH i, created
+CALL (i) {
+  MATCH (x:Instruction {namespace: $batch.namespace, address: $batch.properties.address})
+  WHERE x <> i AND x.status = 'active' AND x.order_key >= $batch.properties.order_key
+  WITH max(x.order_key) AS latest
+  RETURN '0' + toString(toInteger(left(latest, 20)) + 1) + substring(latest, 20) AS later_key
+}
+SET i += $batch.properties, i.status = 'active', i.updated_ms = $batch.now,
+  i.order_key = coalesce(later_key, $batch.properties.order_key)
 WITH i, created
 CALL (i) {
   WITH i

@@ -24,9 +24,10 @@ from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import diagnosis, leases, orders
 from mcp_context_persistence.kg.local.diagnosis import Failure
-from mcp_context_persistence.kg.local.environment import set_utf8_locale
+from mcp_context_persistence.kg.local.environment import reset_signals, set_utf8_locale
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.log_end import is_of_stopped_database
+from mcp_context_persistence.kg.local.ownership import give_to_owner
 from mcp_context_persistence.kg.local.ports import answers_bolt
 from mcp_context_persistence.kg.local.process import read_start_time
 from mcp_context_persistence.kg.local.resource_limits import raise_limits
@@ -95,6 +96,7 @@ class Supervisor:
 
     def run(self) -> None:
         """Supervise until nobody uses the store."""
+        reset_signals()
         signal.signal(signal.SIGTERM, self._on_signal)
         for ignored in (signal.SIGHUP, signal.SIGINT):
             signal.signal(ignored, signal.SIG_IGN)
@@ -355,3 +357,5 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self.store.empty_temporary()
         self._publish("failed" if failure else "stopped", failure)
+        with contextlib.suppress(OSError):
+            give_to_owner(self.store.folder)

@@ -91,6 +91,48 @@ def files_of(pid, folder):
     return mapped | {path for path in opened if path.startswith(f"{folder}/")}
 
 
+def test_a_supervisor_does_not_inherit_what_its_client_blocks_and_ignores(tmp_path):
+    store = tmp_path / "store"
+    ignored = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR1})
+    try:
+        attached = local.attach(store, settings=QUICK)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        signal.signal(signal.SIGCHLD, ignored)
+    with stopped_at_the_end(store), attached:
+        state = state_of(store)
+        for pid in (state.supervisor, state.pid):
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+            masks = {
+                line[:6]: int(line[7:], 16) for line in lines if line[:6] in {"SigBlk", "SigIgn"}
+            }
+            assert masks["SigBlk"] & 1 << signal.SIGTERM - 1 == 0
+            assert masks["SigIgn"] & 1 << signal.SIGCHLD - 1 == 0
+        os.kill(state.supervisor, signal.SIGTERM)
+        eventually(lambda: is_gone(state), 30)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can open the store of another user")
+def test_the_store_of_another_user_belongs_to_that_user_after_root_has_opened_it(tmp_path):
+    store, user = tmp_path / "store", 65_534
+    store.mkdir(mode=0o700)
+    os.chown(store, user, user)
+    outside = tmp_path / "outside"
+    outside.touch()
+    with stopped_at_the_end(store):
+        with local.attach(store, settings=QUICK):
+            state = state_of(store)
+            os.link(outside, store / "logs" / "link")
+            os.symlink(outside, store / "logs" / "symbolic")
+        eventually(lambda: is_gone(state))
+        entries = {
+            path for path in store.rglob("*") if not path.name.endswith(("link", "symbolic"))
+        }
+        assert {path.stat().st_uid for path in entries} == {user}
+        assert outside.stat().st_uid == 0
+
+
 def test_a_server_starts_in_an_empty_environment_and_writes_only_into_its_store(tmp_path):
     store = tmp_path / NAMES
     with stopped_at_the_end(store):

@@ -75,6 +75,22 @@ def test_reservations_of_other_clients_count(client, other_client):
     assert count_projections(client) == 0
 
 
+def test_a_queue_from_before_the_clock_was_set_back_delays_nobody(client, other_client):
+    fill(client, EDGES)
+    hour = 3_600_000
+    client._engine.graph.driver.execute_query(
+        "MATCH (s:SchemaVersion) WITH s, datetime.realtime().epochMillis + $hour AS later "
+        "SET s.analytics_queue = ['dead ' + toString(later - 2 * $hour) + ' ' + toString(later)]",
+        hour=hour,
+    )
+    try:
+        reserve(other_client, 0.01)
+    finally:
+        client._engine.graph.driver.execute_query(
+            "MATCH (s:SchemaVersion) REMOVE s.analytics_queue"
+        )
+
+
 def test_a_call_waits_until_there_is_memory(client, other_client):
     fill(client, EDGES)
     holder = threading.Thread(target=reserve, args=(client, 0.8, 1.0))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
-from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg import limits, timestamps
 from mcp_context_persistence.queries.prompt_context.instructions import HEADING
+from mcp_context_persistence.services import instructions
 
 TALK = [
     {"id": "m0", "role": "user", "content": "Always answer in German."},
@@ -249,6 +250,15 @@ def test_a_saved_instruction_needs_no_message(client):
     client.retire_instruction(saved.instruction_id)
     client.save_instruction("Use British spelling.")
     assert "Use British spelling." in list_texts(client)
+
+
+def test_the_one_that_was_saved_last_counts_after_a_clock_was_set_back(client, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(instructions, "now_ms", lambda: timestamps.now_ms() + 7_200_000)
+        client.save_instruction("Always answer in German.")
+    for text in ("Always answer in French.", "Always answer in German.", "Always answer in Dutch."):
+        client.save_instruction(text)
+        assert list_texts(client) == [text]
 
 
 def test_pages_of_the_list_have_each_one_once(client):

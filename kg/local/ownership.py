@@ -1,0 +1,35 @@
+"""Files that root has made in the store of another user. Standard library only."""
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+
+FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def give_to_owner(folder: Path) -> None:
+    """Give the files of root in a folder to the folder's owner, who could not open them.
+
+    Nothing is changed outside of the folder: links are not followed, and a file with another name,
+    which may be elsewhere, is left as it is.
+
+    Args:
+        folder: The store's folder. Nothing happens where root owns it, or this is not root.
+    """
+    owner = folder.stat()
+    if os.geteuid() != 0 or owner.st_uid == 0:
+        return
+    for _, folders, files, parent in os.fwalk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(OSError):
+                descriptor = os.open(name, FLAGS, dir_fd=parent)
+                try:
+                    entry = os.fstat(descriptor)
+                    is_only_here = stat.S_ISDIR(entry.st_mode) or (
+                        stat.S_ISREG(entry.st_mode) and entry.st_nlink == 1
+                    )
+                    if entry.st_uid == 0 and is_only_here:
+                        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+                finally:
+                    os.close(descriptor)
