@@ -10,7 +10,8 @@
 // the branches that end with one of `ends` becomes the current one in turn: at each message where
 // others lead away from it, these are alternatives.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
-// written. A sentence of the old text is no longer their evidence. `REMOVE m.fresh` locks a message
+// written. A sentence of the old text is no longer their evidence, nor the description of an entity
+// that no other text describes so. `REMOVE m.fresh` locks a message
 // before its mentions are read, because a merge or a reextraction may just move them.
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
 // of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
@@ -44,6 +45,8 @@ CALL () {
   REMOVE m.fresh
   WITH m
   MATCH (m)-[mention:MENTIONS]->(e:Entity)
+  WITH m, mention, e, CASE WHEN e.origin = 'extracted' AND e.description <> ''
+    AND m.content CONTAINS e.description THEN e.id END AS described_id
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
@@ -53,7 +56,7 @@ CALL () {
     DELETE r
   }
   DELETE mention
-  RETURN collect(DISTINCT e) AS mentioned_entities
+  RETURN collect(DISTINCT e) AS mentioned_entities, collect(described_id) AS described_ids
 }
 CALL () {
   UNWIND $batch.changed AS row
@@ -266,10 +269,15 @@ CALL () {
   RETURN size($batch.relations) - count(CASE WHEN r.id IS NOT NULL
     OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END) AS missing_relations
 }
-CALL (mentioned_entities, undecided_entities) {
+CALL (mentioned_entities, undecided_entities, described_ids) {
   UNWIND mentioned_entities + undecided_entities AS e
-  WITH DISTINCT e ORDER BY e.id
+  WITH DISTINCT e, described_ids ORDER BY e.id
   SET e.updated_ms = $batch.now
+  WITH e, described_ids
+  FOREACH (lost IN CASE WHEN e.id IN described_ids
+      AND NOT EXISTS { (e)<-[:MENTIONS]-(t) WHERE t.content CONTAINS e.description }
+      THEN [e] ELSE [] END |
+    SET lost.description = coalesce([row IN $batch.entities WHERE row.id = lost.id | row.properties.description][0], ''))
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
     AND NOT EXISTS { (e)--(:Entity) }

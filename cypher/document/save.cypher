@@ -6,11 +6,13 @@
 // mentions of old passages and their support of relationships are deleted; an entity that nothing
 // supports any more is deleted at the end. `entity/store` has stored entities and relationships
 // before, in the same transaction. New passages have the ids of old ones, so that `supported` lists
-// for each of their relationships the passages that support it.
+// for each of their relationships the passages that support it. A sentence of an old passage is the
+// evidence of a relationship or the description of an entity only if another text has it; else a
+// sentence of a new passage replaces it (`evidence`, `descriptions`).
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one, and also fails if entities were merged while mentions were deleted.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, evidence: {rel1: "Text"}, descriptions: {DataProcessor: "Text"}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -27,13 +29,18 @@ CALL (d) {
     MATCH (e)-[r]->(:Entity)
     WHERE old.id IN r.sources
     SET r.sources = [id IN r.sources
-      WHERE id <> old.id OR id IN coalesce($batch.supported[r.id], [])]
+      WHERE id <> old.id OR id IN coalesce($batch.supported[r.id], [])],
+      r.evidence = CASE WHEN old.content CONTAINS r.evidence
+        AND none(row IN $batch.passages WHERE row.properties.content CONTAINS r.evidence)
+        THEN $batch.evidence[r.id] ELSE r.evidence END
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
-  WITH collect(DISTINCT old) AS old_passages, collect(DISTINCT e) AS mentioned_entities
+  WITH collect(DISTINCT old) AS old_passages, collect(DISTINCT e) AS mentioned_entities,
+    collect(CASE WHEN e.origin = 'extracted' AND e.description <> ''
+      AND old.content CONTAINS e.description THEN e.id END) AS described_ids
   FOREACH (passage IN old_passages | DETACH DELETE passage)
-  RETURN mentioned_entities
+  RETURN mentioned_entities, described_ids
 }
 CALL (d) {
   UNWIND $batch.passages AS row
@@ -56,10 +63,14 @@ CALL (d) {
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
 }
-CALL (mentioned_entities) {
+CALL (mentioned_entities, described_ids) {
   UNWIND mentioned_entities AS e
-  WITH e ORDER BY e.id
+  WITH e, described_ids ORDER BY e.id
   SET e.updated_ms = $batch.now
+  WITH e, described_ids
+  FOREACH (lost IN CASE WHEN e.id IN described_ids
+      AND NOT EXISTS { (e)<-[:MENTIONS]-(t) WHERE t.content CONTAINS e.description }
+      THEN [e] ELSE [] END | SET lost.description = coalesce($batch.descriptions[lost.id], ''))
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
     AND NOT EXISTS { (e)--(:Entity) }

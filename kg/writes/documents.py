@@ -85,6 +85,7 @@ def save(
     document_id: str,
     properties: Mapping[str, Any],
     passages: Sequence[Mapping[str, Any]],
+    entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
     vector_state: VectorState,
     *,
@@ -97,8 +98,9 @@ def save(
         document_id: Id of the document.
         properties: Properties of the document's node.
         passages: Rows with `properties`, `vector` and `mentions`.
-        relations: Rows of the relationships that the passages support. `entities.store` must have
-            stored them in the same transaction.
+        entities: Rows of the entities that they mention. `entities.store` must have stored them in
+            the same transaction.
+        relations: Rows of the relationships that they support, stored likewise.
         vector_state: The namespace's vector state.
         now: Milliseconds since 1970.
     """
@@ -108,6 +110,8 @@ def save(
         "id": document_id,
         "properties": dict(properties),
         "passages": list(passages),
+        "descriptions": {row["id"]: row["properties"]["description"] for row in entities},
+        "evidence": {row["properties"]["id"]: row["properties"]["evidence"] for row in relations},
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
         "expected_state": vector_state.guard_parameters(),
     }

@@ -98,6 +98,7 @@ def _write_document(
         document_id,
         properties,
         rows,
+        knowledge.rows.entities,
         knowledge.rows.relations,
         knowledge.vector_state,
         now=now,

@@ -63,6 +63,28 @@ def test_the_graph_after_a_change_equals_the_graph_of_a_new_save(server, namespa
     assert plain(left[0]) == plain(right[0])
 
 
+@pytest.mark.parametrize("kind", ["message", "update", "document"])
+def test_no_sentence_of_a_replaced_text_stays_as_evidence_or_description(client, kind):
+    def write(text):
+        if kind == "document":
+            client.save_document("d", text)
+        elif kind == "update" and client.list_conversations().conversations:
+            client.update_message("m", content=text)
+        else:
+            client.save_conversation("c", [{"id": "m", "role": "user", "content": text}])
+
+    def find_secret():
+        return [row for rows in dump(client) for row in rows if "zqsecret" in row]
+
+    write("The OrderParser class uses pandas for zqsecret.")
+    client.save_conversation("other", turns("The OrderParser class uses pandas."))
+    assert len(find_secret()) > 3
+    write("The OrderParser class uses pandas today.")
+    assert find_secret() == []
+    shown = client.get_entity("OrderParser").entity.description
+    assert shown == "The OrderParser class uses pandas today."
+
+
 def test_messages_are_identified_by_id_and_new_ones_are_appended(client):
     client.save_conversation(
         "c",
