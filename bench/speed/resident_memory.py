@@ -47,7 +47,7 @@ def measure_client(url: str, auth: tuple[str, str] | None = None) -> Row:
     ours = int(run_process([sys.executable, "-c", CLIENT, url], environment)) / 1e9
     bare = int(run_process([sys.executable, "-c", BARE])) / 1e9
     return Row(
-        work="resident memory of a client with its models, default install, against the bare libraries",
+        work="resident memory of a client, default install, against the bare libraries",
         ours=ours,
         bare=bare,
         unit="GB",
