@@ -89,6 +89,8 @@ def load_history(
         after=after_id if after_ms is None else None,
         leaf_id=branch_id,
     )
+    if message_range.leaf_id != branch_id and rows[0]["leaf_position"] is None:
+        raise NotFoundError("cursor: the last message of its branch does not exist any more")
     row, message_range = rows[0], _resolve_bounds(message_range, rows[0])
     if row["is_tree"]:
         row, message_range = _load_branches(engine, row, message_range, limit=message_limit + 1)

@@ -80,6 +80,13 @@ def test_every_call_takes_the_exclusions(stored: ContextPersistenceClient) -> No
     }
 
 
+def test_empty_lists_exclude_nothing(stored: ContextPersistenceClient) -> None:
+    nothing: dict[str, list[str]] = {"exclude_conversation_id": [], "exclude_ids": []}
+    assert stored.search_hybrid(QUERY, **nothing).results == stored.search_hybrid(QUERY).results
+    parameters = HybridSearchParams(query=QUERY, **nothing)
+    assert stored.search_hybrid(parameters).results == stored.search_hybrid(QUERY).results
+
+
 def test_instructions_of_an_excluded_conversation_do_not_apply(
     client: ContextPersistenceClient,
 ) -> None:
