@@ -122,7 +122,7 @@ class ReferenceReader(DependencyGrammar):
                 if len(words) > 1 and words[-1] == noun:
                     return mention
             if span.type not in _UNNAMED_TYPES:
-                following = self.tokens_of[mention][-1] + 1 if self.tokens_of.get(mention) else 0
+                following = self.tokens_of[mention][-1] + 1
                 if self.parsed.lowers[following : following + 1] == [noun]:
                     return mention
         return -1

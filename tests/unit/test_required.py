@@ -57,6 +57,7 @@ def results(tmp_path, monkeypatch):
         "contexts": history.make_results(values),
         "cases": {"changes_kept.jsonl": (14, 15)},
     }
+    written["modality"] = {"modality_kept": {"stored_as_facts": 0.01}}
     written["confidence"] = write_confidence()
     written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
