@@ -16,7 +16,6 @@ from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 EVENT_NOUNS = get_words("event_nouns")
 PERSONAL_PRONOUNS = frozenset({"he", "she", "him", "her"})
-_POSSESSIVE_PRONOUNS = frozenset({"his", "her"})
 
 _ANTECEDENT_WINDOW = 50  # mentions back that "the union" may refer to
 # Any organization may be called so. "The bank" must have the word in its name.

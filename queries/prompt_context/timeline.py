@@ -1,11 +1,11 @@
 """A timeline: many short excerpts that are spread over the whole history of a topic, in order."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
 from mcp_context_persistence.kg.text.blobs import replace_blobs
+from mcp_context_persistence.kg.text.code_blocks import remove_code_blocks
 from mcp_context_persistence.queries.prompt_context.excerpts import (
     Excerpt,
     GraphFacts,
@@ -25,8 +25,6 @@ from mcp_context_persistence.queries.search.time_spread import spread_over_time
 LINE_CHARACTERS = 80  # of each text: a sentence, or the part of it with the query's words
 SEGMENTS = 12
 MAX_TEXTS = 400  # the most relevant ones, from which the timeline is made
-# Blocks of code are left out; one without an end goes on to the end of the text.
-_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def select_timeline(
@@ -89,7 +87,7 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
     It has the beginning of a text without any of them. Code is left out, unless there is only code.
     """
     content = replace_blobs((candidate.content or "").strip())
-    prose = _CODE.sub("\n", content).strip()
+    prose = remove_code_blocks(content).strip()
     text = split_sentences(prose or content, is_cut=candidate.is_cut, words=words.words)
     if not text.spans:
         return candidate._replace(content=content[:LINE_CHARACTERS])

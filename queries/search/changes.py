@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from mcp_context_persistence.kg.text.blobs import replace_blobs
+from mcp_context_persistence.kg.text.code_blocks import remove_code_blocks
 from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
@@ -38,7 +39,6 @@ _WORD = re.compile(r"[^\W\d_][\w'’]{2,}")
 _LANGUAGES = frozenset({ENGLISH, None})
 _SAME_ADDRESS = 100  # words; more than two clauses share
 _PROGRAMS = frozenset({"assistant", "system", "developer", "tool", "function"})
-_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _CLAUSE_END = re.compile(
     r"(?<=[.!?;])\s+|\n+|\s[-–—]\s|,\s+(?=(?:but|so|and|can|could|should|how|what|since|especially)\b)"
 )
@@ -139,7 +139,7 @@ class _Clause:
 def _read_clauses(content: str) -> tuple[_Clause, ...]:
     if detect_language(content) not in _LANGUAGES:
         return ()
-    prose = _CODE.sub("\n", replace_blobs(content))
+    prose = remove_code_blocks(replace_blobs(content))
     clauses = (_read_clause(text) for text in _CLAUSE_END.split(prose) if text.strip())
     return tuple(clause for clause in clauses if clause.stems)
 
