@@ -23,6 +23,7 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.time_spread import spread_over_time
 
 LINE_CHARACTERS = 80  # of each text: a sentence, or the part of it with the query's words
+_MARKS = 4  # characters for omitted text on both sides
 SEGMENTS = 12
 MAX_TEXTS = 400  # the most relevant ones, from which the timeline is made
 
@@ -101,7 +102,10 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
         first, last = 0, 1
         while last < len(sizes) and sum(sizes[: last + 1]) <= LINE_CHARACTERS + 1:
             last += 1
-    return candidate._replace(content=" ".join(text.render(first, last).split()), is_cut=False)
+    line = " ".join(text.render(first, last).split())
+    if len(line) > LINE_CHARACTERS + _MARKS:  # the fence of a block of code, which is never divided
+        line = f"{line[:LINE_CHARACTERS]} …"
+    return candidate._replace(content=line, is_cut=False)
 
 
 def _put_below_day(excerpt: Excerpt) -> Excerpt:

@@ -88,8 +88,8 @@ def order_by_time(
     selected: dict[tuple[str, str], ScoredCandidate] = {}
     for entry in spread:
         keys = [_identify(entry)]
-        if keys[0][0] == "message" and (later := changes.get(entry.candidate.id)):
-            keys.append(("message", later.id))
+        if entry.candidate.kind == "message" and entry.candidate.id in changes:
+            keys.append(("message", changes[entry.candidate.id].id))
         new_keys = [key for key in keys if key not in selected]
         if len(selected) + len(new_keys) <= limit:
             selected |= {key: entries[key] for key in new_keys}

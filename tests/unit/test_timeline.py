@@ -67,6 +67,8 @@ def test_a_line_has_the_sentence_with_the_words():
         "A sentence that is too long for a line, with much about the greenhouse, and more.",
         "Line.\n" * 100,
         "日本語のとても長い文です" * 40,
+        "~~~ " + "greenhouse with a long title " * 20,
+        "```\n" + "greenhouse = build(glass) " * 20,
     ],
 )
 def test_lines_are_short_and_single(text):
