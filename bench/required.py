@@ -337,7 +337,7 @@ def rows() -> list[dict[str, Any]]:
         try:
             results = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
             figure = None if results is None else requirement.read(results)
-        except (KeyError, TypeError):
+        except (KeyError, TypeError, ValueError):
             figure = None
         columns = {key: value for key, value in asdict(requirement).items() if key != "read"}
         table_rows.append({**columns, "figure": figure, "met": is_met(requirement, figure)})

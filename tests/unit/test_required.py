@@ -102,3 +102,10 @@ def test_what_falls_short_is_told(results):
     assert not found["POLE+O, B-cubed F1"]["met"]
     assert found["vector recall@10, unfiltered"]["figure"] is None
     assert not found["vector recall@10, unfiltered"]["met"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"auroc": {}, "contexts": {}}'])
+def test_a_file_without_figures_counts_as_not_measured(results, text):
+    (results / "confidence.json").write_text(text)
+    figures = [row["figure"] for row in required.rows() if row["bench"] == "confidence"]
+    assert figures == [None] * len(figures) != []
