@@ -3,7 +3,8 @@
     python -m bench.quality.extraction DATA [--write] [--speed] [--errors]
 
 `--write` stores the precisions in `ingest/extraction/rule_confidence.json`. A set that DATA lacks
-is skipped with a message.
+is skipped with a message. Files whose names end in `_kept` are not read, so that `--errors` shows
+nothing of them; `bench.quality.modality` and `bench.quality.messages` measure these.
 """
 
 import argparse
@@ -290,6 +291,7 @@ def main() -> None:
         "modality": {
             path.stem: modality.measure_modality(path, extractor, counts.errors)
             for path in modality.FILES
+            if not path.stem.endswith("_kept")
         },
         "chat": measure_chat(options.data, extractor, counts),
     }

@@ -1,5 +1,6 @@
 """Reads the dependency parse: the mentions of a text, and how its words depend on each other."""
 
+from bisect import bisect_right
 from collections.abc import Iterator
 
 from mcp_context_persistence.ingest.extraction.noun_phrases import find_hidden_verbs
@@ -27,7 +28,7 @@ class DependencyGrammar:
         parsed: The text.
         spans: Its mentions, in order.
         mention_at: For each token the index of its mention in `spans`, or -1.
-        tokens_of: The tokens of each mention.
+        tokens_of: The tokens of each mention. Of two mentions in one token, both have it.
         hidden_verbs: Tokens that are verbs although the parser tagged them as nouns.
     """
 
@@ -38,6 +39,9 @@ class DependencyGrammar:
         self.tokens_of: dict[int, list[int]] = {}
         for token, mention in enumerate(self.mention_at):
             self.tokens_of.setdefault(mention, []).append(token)
+        for mention, span in enumerate(spans):
+            if mention not in self.tokens_of:  # the token begins with another mention
+                self.tokens_of[mention] = [bisect_right(parsed.starts, span.start) - 1]
         software_tokens = {
             token
             for token, mention in enumerate(self.mention_at)

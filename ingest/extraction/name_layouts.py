@@ -25,6 +25,7 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 )
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
+_WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
 _PARENTHESIS_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 3, 10
 
 
@@ -89,7 +90,7 @@ class _LayoutReader:
                     yield token, source, kind, self._mention_at[token], _PARENTHESIS_RULE
                     break
                 if not (
-                    lowers[token] in _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
+                    lowers[token] in _WORDS_IN_PARENTHESES
                     or self._get_kind(token) == "concept"
                     or kind
                 ):

@@ -16,7 +16,6 @@ from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 EVENT_NOUNS = get_words("event_nouns")
 PERSONAL_PRONOUNS = frozenset({"he", "she", "him", "her"})
-_POSSESSIVE_PRONOUNS = frozenset({"his", "her"})
 
 _ANTECEDENT_WINDOW = 50  # mentions back that "the union" may refer to
 # Any organization may be called so. "The bank" must have the word in its name.
@@ -122,7 +121,7 @@ class ReferenceReader(DependencyGrammar):
                 if len(words) > 1 and words[-1] == noun:
                     return mention
             if span.type not in _UNNAMED_TYPES:
-                following = self.tokens_of[mention][-1] + 1 if self.tokens_of.get(mention) else 0
+                following = self.tokens_of[mention][-1] + 1
                 if self.parsed.lowers[following : following + 1] == [noun]:
                     return mention
         return -1

@@ -127,7 +127,7 @@ class ConversationCalls:
 
         Raises:
             NotFoundError: The conversation, or the message `before`, `after` or `leaf_id`, does
-                not exist.
+                not exist, or the last message of the cursor's branch was deleted.
             ValidationError: An argument is not valid.
             DatabaseError: The database operation failed.
         """

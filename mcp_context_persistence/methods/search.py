@@ -211,7 +211,7 @@ class SearchCalls:
             explain: Whether explanations also have the `path` through the graph, the `statements`
                 that found the results, and `times`: the words of the query that name a time.
             exclude_conversation_id: A conversation of which nothing is returned, or a list of them.
-                Exclude the conversation at hand, whose messages the language model has anyway.
+                Exclude the current conversation: the language model has its messages already.
             exclude_ids: An id of what is not returned, or a list of ids.
 
         Returns:

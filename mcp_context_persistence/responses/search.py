@@ -132,7 +132,7 @@ class SearchResult(BaseModel):
 
 
 class SearchHybridResponse(Response):
-    """What was found, best first."""
+    """The results, best first, with the recipe `timeline` the oldest first."""
 
     query: str = ""
     mode: str = "hybrid"

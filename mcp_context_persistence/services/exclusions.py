@@ -10,7 +10,7 @@ from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 
 @dataclass(frozen=True, kw_only=True)
 class Exclusions:
-    """What a search excludes, as the caller passes it; None excludes nothing.
+    """What a search excludes, as the caller passes it; None or an empty list excludes nothing.
 
     Attributes:
         conversation_id: An id of a conversation of which nothing is returned, or a list of ids.
@@ -43,7 +43,7 @@ NO_EXCLUSIONS = Exclusions()
 
 
 def _read_ids(name: str, value: object) -> tuple[str, ...]:
-    if value is None or value is UNSET:
+    if value is None or value is UNSET or (isinstance(value, (list, tuple, set)) and not value):
         return ()
     with validation.reading(name):
         return read_values(name, value, validation.check_identifier)

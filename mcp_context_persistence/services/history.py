@@ -110,7 +110,13 @@ def _require_messages(row: Row, **ids: str | None) -> None:
 
 
 def _resolve_bounds(message_range: Range, row: Row) -> Range:
-    """Return the range with the positions of the messages that bound it."""
+    """Return the range with the positions of the messages that bound it.
+
+    Raises:
+        NotFoundError: The last message of the branch that a cursor stands for was deleted.
+    """
+    if message_range.leaf_id is not None and row["leaf_position"] is None:
+        raise NotFoundError("cursor: the last message of its branch does not exist any more")
     for field in ("before", "after"):
         if (position := row[f"{field}_position"]) is not None:
             message_range = replace(

@@ -1,11 +1,11 @@
 """A timeline: many short excerpts that are spread over the whole history of a topic, in order."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from operator import attrgetter
 
 from mcp_context_persistence.kg.text.blobs import replace_blobs
+from mcp_context_persistence.kg.text.code_blocks import remove_code_blocks
 from mcp_context_persistence.queries.prompt_context.excerpts import (
     Excerpt,
     GraphFacts,
@@ -23,10 +23,9 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.time_spread import spread_over_time
 
 LINE_CHARACTERS = 80  # of each text: a sentence, or the part of it with the query's words
+_MARKS = 4  # characters for omitted text on both sides
 SEGMENTS = 12
 MAX_TEXTS = 400  # the most relevant ones, from which the timeline is made
-# Blocks of code are left out; one without an end goes on to the end of the text.
-_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def select_timeline(
@@ -89,7 +88,7 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
     It has the beginning of a text without any of them. Code is left out, unless there is only code.
     """
     content = replace_blobs((candidate.content or "").strip())
-    prose = _CODE.sub("\n", content).strip()
+    prose = remove_code_blocks(content).strip()
     text = split_sentences(prose or content, is_cut=candidate.is_cut, words=words.words)
     if not text.spans:
         return candidate._replace(content=content[:LINE_CHARACTERS])
@@ -103,7 +102,10 @@ def shorten(candidate: Candidate, words: QueryWords) -> Candidate:
         first, last = 0, 1
         while last < len(sizes) and sum(sizes[: last + 1]) <= LINE_CHARACTERS + 1:
             last += 1
-    return candidate._replace(content=" ".join(text.render(first, last).split()), is_cut=False)
+    line = " ".join(text.render(first, last).split())
+    if len(line) > LINE_CHARACTERS + _MARKS:  # the fence of a block of code, which is never divided
+        line = f"{line[:LINE_CHARACTERS]} …"
+    return candidate._replace(content=line, is_cut=False)
 
 
 def _put_below_day(excerpt: Excerpt) -> Excerpt:

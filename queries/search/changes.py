@@ -1,9 +1,11 @@
 """What changed: messages that update or contradict what the same person wrote earlier.
 
-They are recognized when they are read, among the candidates of a search. Two statements belong
-together if they share words that are rare among the candidates. The later one changes the earlier
-one if it denies it, if it says that something changed, or if it has another value: a number of the
-same unit, a share, an amount, a date, a day of the week or a time of day.
+They are recognized when they are read, among the candidates of a search. Two clauses are about the
+same if they share words of the query, and have most of the other words in common. The later one
+changes the earlier one if it denies it, if it says that something changed, or if it has another
+value: a number of the same unit, a share, an amount, a date, a day of the week or a time of day.
+Two messages that state a fact, an instruction or a preference with the same address change each
+other, too, whatever the query is.
 """
 
 import re
@@ -15,9 +17,11 @@ from itertools import islice
 from typing import Any
 
 from mcp_context_persistence.kg.text.blobs import replace_blobs
+from mcp_context_persistence.kg.text.code_blocks import remove_code_blocks
 from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
+from mcp_context_persistence.queries.search.clause_values import NUMBER_WORDS, normalize_value
 from mcp_context_persistence.queries.search.query_terms import STOP_WORDS
 
 FindAddresses = Callable[[str], Set[tuple[str, str]]]
@@ -35,13 +39,14 @@ _WORD = re.compile(r"[^\W\d_][\w'’]{2,}")
 _LANGUAGES = frozenset({ENGLISH, None})
 _SAME_ADDRESS = 100  # words; more than two clauses share
 _PROGRAMS = frozenset({"assistant", "system", "developer", "tool", "function"})
-_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,}).*?(?:^[ \t]*\1[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 _CLAUSE_END = re.compile(
     r"(?<=[.!?;])\s+|\n+|\s[-–—]\s|,\s+(?=(?:but|so|and|can|could|should|how|what|since|especially)\b)"
 )
+_NOT = r"(?:\bnot|n['’]t)\b"
 _CHANGE = re.compile(
+    rf"{_NOT}[^.!?]{{0,60}}\bany ?more\b|"
     r"\b(?:actually|no longer|instead(?: of)?|correction|i meant|turns out|"
-    r"(?:not|n't)\b[^.!?]{0,60}\bany ?more|changed (?:to|from|my)|"
+    r"changed (?:to|from|my)|"
     r"switch(?:ed|ing) (?:to|from|over)|"
     r"mov(?:ed|ing) (?:it |the [\w ]{1,30} )?(?:to|from)|rescheduled|postponed|cancell?ed|"
     r"(?:has|have|had|was|were|is|are) (?:now|since|recently) (?:been )?\w+|"
@@ -60,7 +65,8 @@ _HINT = re.compile(
     re.IGNORECASE,
 )
 _DENIAL = re.compile(
-    r"\b(?:never|no longer|stopped|quit|(?:not|n['’]t)\b(?=[^.!?]{0,60}\b(?:any ?more|ever)\b))",
+    r"\b(?:never|no longer|stopped|quit)\b|"
+    rf"{_NOT}(?=[^.!?]{{0,60}}\b(?:any ?more|ever)\b)",
     re.IGNORECASE,
 )
 _MONTH = (
@@ -77,7 +83,6 @@ that's then think thing time trouble try trying use used using want way well wha
 without work working worried would yes you your never longer actually instead first example
 because based already while over each both
 """
-_NUMBER_WORDS = "two three four five six seven eight nine ten eleven twelve"
 _VALUE = re.compile(
     rf"(?P<date>\b(?:{_MONTH})\.? \d{{1,2}}(?:st|nd|rd|th)?\b|"
     rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{_MONTH})\b|\b\d{{4}}-\d\d-\d\d\b)|"
@@ -87,12 +92,10 @@ _VALUE = re.compile(
     r"(?P<share>\b\d+(?:\.\d+)? ?(?:%|percent\b))|"
     # The digits of a key such as ADR-13 count nothing.
     r"(?P<count>(?<![^\W\d_][-#/])\b(?!(?:19|20)\d\d\b)"
-    rf"(?:\d[\d,]*(?:\.\d+)?|{'|'.join(_NUMBER_WORDS.split())}))"
+    rf"(?:\d[\d,]*(?:\.\d+)?|{'|'.join(NUMBER_WORDS.split())}))"
     r"(?P<unit>(?:[ -]?(?:more |new |other )?[a-z]+)?)",
     re.IGNORECASE,
 )
-
-
 _GENERAL = frozenset(map(stem, _GENERAL_WORDS.split()))
 _DATE_WORD = re.compile(rf"(?:{_MONTH}|(?:mon|tues|wednes|thurs|fri|satur|sun)day)")
 
@@ -102,7 +105,7 @@ class _Values:
     """The values of one kind and unit in a clause.
 
     Attributes:
-        texts: The values.
+        texts: The values, each in one spelling.
         stems: The stems of the words around them.
     """
 
@@ -136,7 +139,7 @@ class _Clause:
 def _read_clauses(content: str) -> tuple[_Clause, ...]:
     if detect_language(content) not in _LANGUAGES:
         return ()
-    prose = _CODE.sub("\n", replace_blobs(content))
+    prose = remove_code_blocks(replace_blobs(content))
     clauses = (_read_clause(text) for text in _CLAUSE_END.split(prose) if text.strip())
     return tuple(clause for clause in clauses if clause.stems)
 
@@ -159,7 +162,7 @@ def _read_values(text: str) -> dict[tuple[str, str], _Values]:
     for match in _VALUE.finditer(text):
         kind = "count" if match["count"] else str(match.lastgroup)
         unit = stem(re.split("[ -]", match["unit"])[-1].lower()) if match["unit"] else ""
-        texts[kind, unit].add(match[kind].lower().replace(",", "").strip(" ."))
+        texts[kind, unit].add(normalize_value(kind, match[kind]))
         before, after = text[: match.start()].split(), text[match.end() :].split()
         words[kind, unit] += [*before[-WORDS_BEFORE:], match["unit"] or "", *after[:WORDS_AFTER]]
     return {
@@ -208,7 +211,7 @@ def find_changes(
         earlier_numbers = [
             index
             for index in range(number)
-            if _speaker(messages[index]) == _speaker(later) and contents[index] != contents[number]
+            if _is_changeable(messages[index], later) and contents[index] != contents[number]
         ]
         matches = [
             _find_strongest({index: clauses[index] for index in earlier_numbers}, clause, topic)
@@ -268,6 +271,18 @@ def _is_about(content: str, topic: frozenset[str]) -> bool:
 
 def _time_order(candidate: Candidate) -> tuple[int, str, int]:
     return candidate.timestamp_ms or 0, candidate.conversation_id or "", candidate.position or 0
+
+
+def _is_changeable(earlier: Candidate, later: Candidate) -> bool:
+    """Return whether a message is by the same person and was written after the other one.
+
+    Messages of two conversations that have the same time were saved at once, without times.
+    """
+    is_after = (
+        earlier.timestamp_ms != later.timestamp_ms
+        or earlier.conversation_id == later.conversation_id
+    )
+    return is_after and _speaker(earlier) == _speaker(later)
 
 
 def _speaker(candidate: Candidate) -> str:

@@ -108,7 +108,10 @@ def search_hybrid(context: SearchContext, request: SearchRequest) -> Ranked:
     return replace(
         ranked,
         scored=order_by_time(
-            ranked.scored, segments=request.recipe.time_segments, limit=request.limit
+            ranked.scored,
+            segments=request.recipe.time_segments,
+            limit=request.limit,
+            changes=ranked.changes,
         ),
     )
 

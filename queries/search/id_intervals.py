@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-HIGHEST = "\uffff"
+HIGHEST = "\U0010ffff"  # the index compares characters, not UTF-16 code units
 _FIRST_SURROGATE, _LAST_SURROGATE = 0xD800, 0xDFFF  # which are no characters
 
 

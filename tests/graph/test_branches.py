@@ -176,6 +176,14 @@ def test_pages_stay_in_their_branch(branched):
     assert pages == ["a", "b", "c", "d", "e", "f"]
 
 
+def test_a_page_of_a_branch_whose_end_was_deleted_is_not_of_another_branch(branched):
+    page = load(branched, limit=1, leaf_id="c")
+    branched.delete_message("c")
+    with pytest.raises(NotFoundError, match=r"^cursor"):
+        load(branched, cursor=page.next_cursor)
+    assert read_ids(branched, leaf_id="b") == ["a", "b"]
+
+
 def test_an_unknown_branch_is_refused(branched):
     branched.save_conversation("other", [message("x")])
     for key in ("nothing", "x"):

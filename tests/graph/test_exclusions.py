@@ -7,8 +7,12 @@ from mcp_context_persistence.models import HybridSearchParams
 
 QUERY = "Where is the budget of the harbor project?"
 MODES = ("hybrid", "semantic", "keyword", "graph")
-# Ids next to each other in the order of strings.
-TALKS = ("talk", "talk\uffee", "tal", "talk0", "tall", "Talk", "\u00e9", "~")
+# Ids next to each other in the order of strings. The order of the last two depends on whether
+# characters or UTF-16 code units are compared.
+TALKS = (
+    *("talk", "talk\uffee", "tal", "talk0", "tall", "Talk", "\u00e9", "~"),
+    *("\uff21", "\U0001f642"),
+)
 
 
 @pytest.fixture
@@ -78,6 +82,21 @@ def test_every_call_takes_the_exclusions(stored: ContextPersistenceClient) -> No
     assert "talk" not in {
         result.conversation_id for result in stored.search_hybrid(parameters).results
     }
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_filter_passes_conversations_with_any_id(
+    stored: ContextPersistenceClient, mode: str
+) -> None:
+    results = stored.search_hybrid(QUERY, mode, {"role": "user"}, limit=100).results
+    assert {result.conversation_id for result in results} == set(TALKS)
+
+
+def test_empty_lists_exclude_nothing(stored: ContextPersistenceClient) -> None:
+    nothing: dict[str, list[str]] = {"exclude_conversation_id": [], "exclude_ids": []}
+    assert stored.search_hybrid(QUERY, **nothing).results == stored.search_hybrid(QUERY).results
+    parameters = HybridSearchParams(query=QUERY, **nothing)
+    assert stored.search_hybrid(parameters).results == stored.search_hybrid(QUERY).results
 
 
 def test_instructions_of_an_excluded_conversation_do_not_apply(

@@ -42,9 +42,9 @@ def find(query, *texts, **options):
 def test_unchanged_cases_are_not_marked_and_most_changes_are(line):
     case = json.loads(line)
     expected = {} if case["earlier"] is None else {f"m{case['earlier']}": f"m{case['later']}"}
-    if case["query"] in MISSED:
-        pytest.xfail("the two messages have too few words in common")
-    assert find(case["query"], *case["messages"]) == expected
+    is_recognized = find(case["query"], *case["messages"]) == expected
+    # In the missed cases, the two messages have too few words in common.
+    assert is_recognized == (case["query"] not in MISSED)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,56 @@ def test_another_value_of_the_same_thing_is_a_change(query, earlier, later):
     assert find(query, earlier, later) == {"m0": "m1"}
     assert find(query, earlier, earlier) == {}
     assert find(query, earlier, earlier + " Thank you!") == {}
+
+
+@pytest.mark.parametrize(
+    ("thing", "values"),
+    [
+        ("team standup is at", ["5pm", "5 PM", "5 p.m.", "5:00 pm", "17:00"]),
+        ("team standup is at", ["12 AM", "12:00 a.m.", "0:00"]),
+        ("release date is", ["May 3", "3 May", "May 3rd", "3rd of May"]),
+        ("release date is", ["Sept 3", "September 3rd", "3 Sep."]),
+        ("test coverage is", ["65%", "65 percent", "65.0 %"]),
+        ("flat rent is", ["$1,200", "$ 1200", "$1200.00", "$1.2k"]),
+        ("branch reviewers are", ["three reviewers", "3 reviewers"]),
+    ],
+)
+def test_the_same_value_in_another_spelling_is_no_change(thing, values):
+    texts = [f"The {thing} {value}" for value in values]
+    assert find(thing, *texts) == {}
+    assert find(thing, *reversed(texts)) == {}
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "We don't deploy the shop with Docker any more.",
+        "We don’t deploy the shop with Docker anymore.",
+        "We do not deploy the shop with Docker any more.",
+        "We haven't ever deployed the shop with Docker.",
+    ],
+)
+def test_a_denial_may_be_contracted(later):
+    assert find("Docker shop", "We deploy the shop with Docker.", later) == {"m0": "m1"}
+
+
+@pytest.mark.parametrize("later", ["I am quite happy with", "Nevertheless I like"])
+def test_a_word_that_begins_like_a_denial_denies_nothing(later):
+    later = f"{later} the shop and Docker."
+    assert find("Docker shop", "I deployed the shop with Docker.", later) == {}
+
+
+def test_at_the_same_time_in_two_conversations_neither_is_later():
+    """Both were saved at once and have no times of their own."""
+    texts = ("The branch has 150 commits.", "The branch now has 165 commits.")
+    for talks in (("a", "b"), ("b", "a")):
+        messages = [
+            message(number, text)._replace(conversation_id=talk, timestamp_ms=7)
+            for number, (text, talk) in enumerate(zip(texts, talks, strict=True))
+        ]
+        assert find_changes(messages, "branch commits") == {}
+    in_one = [message(number, text)._replace(timestamp_ms=7) for number, text in enumerate(texts)]
+    assert find_changes(in_one, "branch commits").keys() == {"m0"}
 
 
 def test_another_unit_or_another_thing_is_no_change():

@@ -16,6 +16,7 @@ from mcp_context_persistence.queries.search.filters import (
     Filters,
     read_filters,
 )
+from mcp_context_persistence.queries.search.id_intervals import HIGHEST
 
 
 class Silent(tzinfo):
@@ -292,7 +293,7 @@ def test_boxes_are_the_product_of_the_lists() -> None:
         (conversation, role) for conversation in ("a", "b") for role in ("user", "assistant")
     }
     assert all(
-        box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == "\uffff"
+        box["kind"] == "message" and box["project_from"] == "" and box["project_to"] == HIGHEST
         for box in ranges
     )
 

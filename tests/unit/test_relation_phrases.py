@@ -2,7 +2,8 @@
 
 import pytest
 
-from mcp_context_persistence.ingest.extraction.extractor import Extractor
+from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 
 
 @pytest.fixture(scope="module")
@@ -12,6 +13,10 @@ def extractor() -> Extractor:
 
 def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
     (extraction,) = extractor.extract([text])
+    return find_facts_of(extraction)
+
+
+def find_facts_of(extraction: Extraction) -> set[tuple[str, str, str]]:
     return {(relation.source, relation.type, relation.target) for relation in extraction.relations}
 
 
@@ -181,3 +186,22 @@ def test_abbreviated_form_inside_name(extractor: Extractor) -> None:
     assert {mention.sentence for mention in extraction.mentions} == {
         "Acme Corp. CEO Ines Falk lives in Oslo."
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The pq1uq1 file was saved. She uses Redis for the cache.",
+        "She saved pq1oq2. The company has its office in York.",
+        "uq3pq1uq4 uses Redis. Both use Kafka.",
+        "Cache here: uq3pq1. The cache uses Kafka.",
+    ],
+)
+def test_two_names_in_one_word_are_read(extractor: Extractor, text: str) -> None:
+    """Patterns of a user may match parts of a word."""
+    types = {"project": ["pq[0-9]"], "person": ["uq[0-9]"], "organization": ["oq[0-9]"]}
+    (extraction,) = extractor.extract([text], UserPatterns(types, confidence=0.9))
+    names = {mention.name for mention in extraction.mentions}
+    assert {name for name in ("pq1", "uq1", "oq2", "uq3", "uq4") if name in text} <= names
+    # "The cache" is not a name in the middle of a word.
+    assert ("uq3", "uses", "Kafka") not in find_facts_of(extraction)

@@ -57,6 +57,7 @@ def results(tmp_path, monkeypatch):
         "contexts": history.make_results(values),
         "cases": {"changes_kept.jsonl": (14, 15)},
     }
+    written["modality"] = {"modality_kept": {"stored_as_facts": 0.01}}
     written["confidence"] = write_confidence()
     written["resolution"] = entity_resolution.make_results(
         [(name, "shipped", 2, (1.0, 0.9, 0.95)) for name in ("poleo", "DBLP-ACM")]
@@ -101,3 +102,10 @@ def test_what_falls_short_is_told(results):
     assert not found["POLE+O, B-cubed F1"]["met"]
     assert found["vector recall@10, unfiltered"]["figure"] is None
     assert not found["vector recall@10, unfiltered"]["met"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"auroc": {}, "contexts": {}}'])
+def test_a_file_without_figures_counts_as_not_measured(results, text):
+    (results / "confidence.json").write_text(text)
+    figures = [row["figure"] for row in required.rows() if row["bench"] == "confidence"]
+    assert figures == [None] * len(figures) != []

@@ -4,8 +4,8 @@ import pytest
 
 from mcp_context_persistence.queries.prompt_context.timeline import LINE_CHARACTERS, shorten
 from mcp_context_persistence.queries.prompt_context.windows import QueryWords
-from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.time_spread import spread_over_time
+from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
+from mcp_context_persistence.queries.search.time_spread import order_by_time, spread_over_time
 
 
 def show(text, *words):
@@ -67,6 +67,8 @@ def test_a_line_has_the_sentence_with_the_words():
         "A sentence that is too long for a line, with much about the greenhouse, and more.",
         "Line.\n" * 100,
         "日本語のとても長い文です" * 40,
+        "~~~ " + "greenhouse with a long title " * 20,
+        "```\n" + "greenhouse = build(glass) " * 20,
     ],
 )
 def test_lines_are_short_and_single(text):
@@ -81,3 +83,22 @@ def test_code_is_left_out_unless_there_is_only_code():
     assert show(f"I built it.\n{code}\nIt is warm.", "greenhouse") == "I built it. It is warm."
     assert "build()" in show(code, "greenhouse")
     assert show(f"I built it.\n{code[:-4]}", "greenhouse") == "I built it."
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+def test_a_superseded_message_is_never_without_the_later_one(limit):
+    """The later one is the least relevant message of the part with the most messages."""
+    scored = [
+        ScoredCandidate(score, Candidate("message", f"m{time}", "talk", time, position=time))
+        for time, score in enumerate((0.9, 0.8, 0.5, 0.7, 0.6, 0.9, 0.8, 0.1))
+    ]
+    scored.append(ScoredCandidate(0.9, Candidate("decision", "m0", "talk", 3)))
+    changes = {"m0": scored[7].candidate}
+    results = order_by_time(scored, segments=2, limit=limit, changes=changes)
+    ids = [entry.candidate.id for entry in results if entry.candidate.kind == "message"]
+    assert "m0" not in ids or "m7" in ids
+    assert len(results) == limit
+    times = [entry.candidate.timestamp_ms for entry in results]
+    assert times == sorted(times)
+    everything = order_by_time(scored, segments=2, limit=99, changes=changes)
+    assert len(everything) == len(scored)
