@@ -38,10 +38,7 @@ def select_tools(
     Raises:
         ValidationError: There is no such profile or tool, or no tool is left.
     """
-    if names is None:
-        tools = _load_profile(profile)
-    else:
-        tools = _find_tools(names)
+    tools = _load_profile(profile) if names is None else _find_tools(names)
     if read_only:
         tools = tuple(tool for tool in tools if tool.is_read_only)
     if not tools:

@@ -143,7 +143,7 @@ class MemoryTool(Tool):
         self,
         arguments: dict[str, Any],
         context: Context[Any, Any],
-        convert_result: bool = False,  # noqa: ARG002 - the signature of the SDK
+        convert_result: bool = False,
     ) -> CallToolResult:
         """Check the arguments, run the tool in a thread, and bound its answer.
 
@@ -236,4 +236,3 @@ async def _report_progress(context: Context[Any, Any], memory: Memory) -> None:
         await anyio.sleep(PROGRESS_SECONDS)
         seconds += PROGRESS_SECONDS
         await context.report_progress(seconds, message=memory.stage or "working")
-

@@ -165,7 +165,7 @@ def _check_confirm(call: Call, preview: tuple[str, str, dict[str, int]], confirm
 def _format(data: dict[str, Any]) -> str:
     if not data["existed"]:
         return "There is nothing with this id; nothing was deleted."
-    counts = ", ".join(f"{count} {name}" for name, count in data["counts"].items())
+    counts = ", ".join(f"{name} {count}" for name, count in data["counts"].items())
     title = f" ({data['title']})" if data["title"] else ""
     verb = "retired" if data["kind"] == "instruction" else "deleted"
     if data["deleted"]:

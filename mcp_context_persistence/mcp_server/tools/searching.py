@@ -21,6 +21,14 @@ from mcp_context_persistence.mcp_server.tool import (
 RESULT_CHARACTERS = 600
 CONTEXT_TOKENS = 20_000
 TIME = "Date or time, ISO 8601"
+KINDS = ("message", "decision", "document", "entity", "instruction")
+# Filters of the client, and the arguments that make them.
+FIELDS = {
+    r"filters\.date_range\.start": "since",
+    r"filters\.date_range\.end": "until",
+    r"filters\.date_range": "since",
+    r"filters\.project": "project",
+}
 
 
 class RecallArguments(Arguments):
@@ -85,7 +93,7 @@ def recall(call: Call, arguments: RecallArguments) -> Answer:
     response = call.client.search_hybrid(
         arguments.query,
         arguments.mode,
-        _read_filters(arguments, kinds=arguments.kinds),
+        _read_filters(arguments, kinds=arguments.kinds or KINDS),
         arguments.limit,
         include_metadata=True,
     )
@@ -221,7 +229,7 @@ RECALL = ToolSpec(
     answer=RecallAnswer,
     run=recall,
     hints=READS,
-    fields={"date_range.start": "since", "date_range.end": "until", "date_range": "since"},
+    fields=FIELDS,
 )
 CONTEXT = ToolSpec(
     name="context",
@@ -234,10 +242,5 @@ CONTEXT = ToolSpec(
     answer=ContextAnswer,
     run=build_context,
     hints=READS,
-    fields={
-        "query": "topic",
-        "date_range.start": "since",
-        "date_range.end": "until",
-        "date_range": "since",
-    },
+    fields={"query": "topic", **FIELDS},
 )
