@@ -59,6 +59,8 @@ def serve(
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
     server.run()
+    # The transport has given the output back; the assistant reads it until the process ends.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     _end(memory)
 
 

@@ -70,7 +70,9 @@ def process():
     yield start
     for process in processes:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            pipe.close()
 
 
 def send(process, *messages):

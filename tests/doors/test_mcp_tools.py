@@ -142,7 +142,7 @@ def test_results_begin_with_a_reminder_and_have_citations(mcp):
     lines = result.content[0].text.splitlines()
     assert lines[0] == REMINDER
     assert lines[1].startswith(f"[{stored['id']}] document")
-    assert "meaning rank 1" in result.structured_content["results"][0]["why"]
+    assert "meaning rank" in result.structured_content["results"][0]["why"]
 
 
 def test_a_decision_has_the_project_of_the_call(mcp):
@@ -182,9 +182,9 @@ def test_nothing_is_forgotten_without_the_token_of_a_preview(mcp, monkeypatch):
     preview = call(mcp, "forget", id=stored["id"])
     assert [preview["deleted"], preview["title"]] == [False, "Pier"]
     assert preview["counts"]["documents"] == 1
-    for token in ("x", preview["confirm"][:-1], "A" + preview["confirm"][1:], "ä"):
+    for token in ("x", preview["confirm"][:-1], "B" + preview["confirm"][1:], "ä"):
         assert "confirm" in refuse(mcp, "forget", id=stored["id"], confirm=token)
-    other = call(mcp, "remember", content="The new pier is sound.")
+    other = call(mcp, "remember", content="Bread needs salt.")
     assert "confirm" in refuse(mcp, "forget", id=other["id"], confirm=preview["confirm"])
     later = forgetting.time.time() + forgetting.CONFIRM_SECONDS + 1
     with monkeypatch.context() as patch:
@@ -222,9 +222,9 @@ def test_status_counts_what_is_stored(mcp, client):
     assert status["tools"] == SMALL
 
 
-def test_long_answers_are_cut(mcp):
-    for number in range(50):
-        call(mcp, "remember", content=f"Report {number} of the harbor. " + "word " * 400)
+def test_long_answers_are_cut(mcp, client):
+    texts = [f"Report {number} of the harbor. " + "word " * 120 for number in range(50)]
+    client.save_conversation("reports", [{"role": "user", "content": text} for text in texts])
     result = run_session(
         mcp, lambda session: session.call_tool("recall", {"query": "harbor report", "limit": 50})
     )
