@@ -19,15 +19,18 @@ STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL", "NEO4J_URI")
 
 
 def read_store(store: str) -> str:
-    """Return the URL of a store that was given as a URL or as a folder."""
-    is_url = "://" in store or store.startswith((":", "local:", "sqlite:"))
-    return store if is_url else f"local:{store}"
+    """Return the URL of a store that was given as a URL or as a folder, with an absolute path."""
+    is_folder = not ("://" in store or store.startswith(":")) or store.startswith("sqlite:///")
+    if not is_folder or store == "sqlite:///:memory:":
+        return store
+    folder = store.removeprefix("sqlite:///").removeprefix("local:")
+    return f"local:{Path(folder).expanduser().absolute()}"
 
 
 @click.group(invoke_without_command=True)
 @click.option(
     "--store",
-    envvar="CONTEXT_STORE",
+    envvar=["CONTEXT_STORE", "CONTEXT_DB_URL"],
     help="The folder of the store, or a database URL. [default: the configured one]",
 )
 @click.option("--namespace", envvar="CONTEXT_NAMESPACE", default="default", show_default=True)
@@ -177,10 +180,7 @@ def _find_store(store: str | None) -> str:
 
         return f"local:{local.default_store()}"
     url = read_store(store)
-    for prefix in ("local:", "sqlite:///"):
-        if url.startswith(prefix):
-            return f"local:{Path(url.removeprefix(prefix)).expanduser().absolute()}"
-    if "@" in url:
+    if "@" in url and not url.startswith("local:"):
         raise click.UsageError("--store must have no password: use --env CONTEXT_DB_PASSWORD")
     return url
 

@@ -50,7 +50,7 @@ def _load_profile(profile: str) -> tuple[ToolSpec, ...]:
     if profile == "small":
         return SMALL
     if profile == "chatgpt":
-        from mcp_context_persistence.mcp_server.tools import chatgpt  # noqa: PLC0415 - rarely used
+        from mcp_context_persistence.mcp_server import chatgpt  # noqa: PLC0415 - rarely used
 
         return chatgpt.TOOLS
     if profile == "full":

@@ -32,12 +32,15 @@ def serve(
         profile: `small`, `full` or `chatgpt`.
         tools: Names of tools instead of those of the profile.
         read_only: Whether tools that write are left out.
-        database_url: As in `ContextPersistenceClient`; None means the configured one.
+        database_url: As in `ContextPersistenceClient`, with an absolute path; None means the
+            configured one.
         namespace: The namespace of all calls.
 
     Raises:
         ValidationError: An option is not valid.
     """
+    # The folder is that of a project, whose `.env` and `config.yaml` are for other programs.
+    os.chdir("/")
     # Collecting garbage during the imports takes a fifth of the start.
     gc.disable()
     logging.basicConfig(

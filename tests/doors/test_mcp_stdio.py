@@ -89,6 +89,9 @@ def initialize(process):
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_session_recalls_what_an_earlier_session_remembered(server, namespace, tmp_path, era):
+    """The folder has the configuration of another program."""
+    (tmp_path / "config.yaml").write_text("servers: [other]\n")
+    (tmp_path / ".env").write_text("CONTEXT_DB_URL=bolt://127.0.0.1:1\n")
     start = start_as_assistants_do(
         tmp_path,
         *("--store", server.bolt_url, "--namespace", namespace),

@@ -144,6 +144,10 @@ def _check_ours(assistant: Assistant, value: dict[str, Any]) -> None:
 
 def _plan(assistant: Assistant, path: Path, text: str, new_text: str, after: Any) -> Change:
     """Return a change, after a check that the new text says what it should and nothing else."""
-    if _parse(assistant, new_text) != after:
+    try:
+        is_right = _parse(assistant, new_text) == after
+    except ValidationError:
+        is_right = False
+    if not is_right:
         raise ValidationError("the file has a form that cannot be changed safely; use --print")
     return Change(path=path, text=new_text, is_changed=new_text != text)

@@ -55,11 +55,11 @@ def parse(text: str) -> Any:
     Raises:
         ValidationError: It is not valid.
     """
-    tokens = _tokenize(text)
+    words = [token.text for token in _tokenize(text)]
     kept = [
-        token.text
-        for token, following in zip(tokens, [*tokens[1:], None], strict=True)
-        if not (token.text == "," and following is not None and following.text in "}]")
+        word
+        for word, following in zip(words, [*words[1:], ""], strict=False)
+        if word != "," or following not in {"}", "]"}
     ]
     try:
         return json.loads(" ".join(kept) or "{}")

@@ -44,7 +44,7 @@ def remove_table(text: str, path: tuple[str, str]) -> str:
     """Return the text without a table of a table and the tables in it."""
     starts = [match.start() for match in _HEADER.finditer(text)]
     kept = text[: starts[0]] if starts else text
-    for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         block = text[start:end]
         if not _is_inside(block.splitlines()[0], path):
             kept += block

@@ -1,1 +1,1 @@
-"""The tools of the small profile and of ChatGPT, one file per subject."""
+"""The tools of the small and of the full profile, one file per subject."""
