@@ -69,12 +69,12 @@ def _sum_up(call: Call, entity: str) -> str:
 
 
 def _explain(call: Call, decision: str) -> str:
-    found = recall(call, RecallArguments(query=decision, kinds=["decision"], limit=3)).text
+    decisions = recall(call, RecallArguments(query=decision, kinds=["decision"], limit=3)).text
     context = build_context(call, ContextArguments(topic=decision)).text
     return (
         f"Why did we decide this: {decision}? Give the reasons, the alternatives and the date, "
         "with citations. Say so if the following does not tell.\n\n"
-        f"{found}\n\n{context}"
+        f"{decisions}\n\n{context}"
     )
 
 

@@ -56,13 +56,13 @@ def parse(text: str) -> Any:
         ValidationError: It is not valid.
     """
     words = [token.text for token in _tokenize(text)]
-    kept = [
+    value_words = [
         word
         for word, following in zip(words, [*words[1:], ""], strict=False)
         if word != "," or following not in {"}", "]"}
     ]
     try:
-        return json.loads(" ".join(kept) or "{}")
+        return json.loads(" ".join(value_words) or "{}")
     except (ValueError, RecursionError) as error:
         raise ValidationError(NO_JSON) from error
 

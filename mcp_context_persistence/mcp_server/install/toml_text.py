@@ -43,14 +43,14 @@ def set_table(text: str, path: tuple[str, str], value: Mapping[str, Any]) -> str
 def remove_table(text: str, path: tuple[str, str]) -> str:
     """Return the text without a table of a table and the tables in it."""
     starts = [match.start() for match in _HEADER.finditer(text)]
-    kept = text[: starts[0]] if starts else text
+    remaining = text[: starts[0]] if starts else text
     for start, end in zip(starts, [*starts[1:], len(text)], strict=False):
         block = text[start:end]
         if not _is_inside(block.splitlines()[0], path):
-            kept += block
+            remaining += block
         else:
-            kept += _trailing_comments(block)
-    return re.sub(r"\n{3,}\Z", "\n", kept)
+            remaining += _trailing_comments(block)
+    return re.sub(r"\n{3,}\Z", "\n", remaining)
 
 
 def _is_inside(header: str, path: tuple[str, str]) -> bool:
@@ -69,10 +69,12 @@ def _is_inside(header: str, path: tuple[str, str]) -> bool:
 def _trailing_comments(block: str) -> str:
     """Return the comment lines at the end of a block: they are about what follows it."""
     lines = block.splitlines(keepends=True)
-    kept = len(lines)
-    while kept > 1 and (not lines[kept - 1].strip() or lines[kept - 1].lstrip().startswith("#")):
-        kept -= 1
-    rest = "".join(lines[kept:])
+    comment_start = len(lines)
+    while comment_start > 1 and (
+        not lines[comment_start - 1].strip() or lines[comment_start - 1].lstrip().startswith("#")
+    ):
+        comment_start -= 1
+    rest = "".join(lines[comment_start:])
     return rest if "#" in rest else ""
 
 

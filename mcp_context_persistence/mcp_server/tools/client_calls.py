@@ -64,8 +64,8 @@ def _build_tool(name: str, method: Callable[..., Any]) -> ToolSpec:
 
 def _run(name: str, call: Call, arguments: Arguments) -> Answer:
     """Call the client with the arguments that were given."""
-    given = {field: getattr(arguments, field) for field in arguments.model_fields_set}
-    response = getattr(call.client, name)(**given)
+    values = {field: getattr(arguments, field) for field in arguments.model_fields_set}
+    response = getattr(call.client, name)(**values)
     data: dict[str, Any] = (
         response.model_dump(mode="json")
         if isinstance(response, BaseModel)

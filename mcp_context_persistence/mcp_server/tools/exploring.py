@@ -92,11 +92,11 @@ def _read_neighbors(
 ) -> tuple[list[Neighbor], bool]:
     """Return the neighbors, and whether there are more."""
     response = call.client.query_knowledge_graph(entity_id, arguments.depth, "neighbors")
-    wanted = None if arguments.relation is None else _normalize(arguments.relation)
+    relation = None if arguments.relation is None else _normalize(arguments.relation)
     rows = [
         row
         for row in response.neighbors
-        if wanted is None or _normalize(row.relationship_type) == wanted
+        if relation is None or _normalize(row.relationship_type) == relation
     ]
     neighbors = [
         Neighbor(

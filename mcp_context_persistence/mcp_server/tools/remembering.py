@@ -97,8 +97,8 @@ def remember(call: Call, arguments: RememberArguments) -> Answer:
 
 
 def _remember_instruction(call: Call, arguments: RememberArguments) -> RememberAnswer:
-    if others := arguments.model_fields_set - {"content", "kind"}:
-        raise ValidationError(f"{min(others)}: goes with kind note only")
+    if unsuitable := arguments.model_fields_set - {"content", "kind"}:
+        raise ValidationError(f"{min(unsuitable)}: goes with kind note only")
     response = call.client.save_instruction(arguments.content, kind=arguments.kind)
     return RememberAnswer(
         id=cite("instruction", response.instruction_id),
@@ -230,9 +230,9 @@ def _describe_missing(call: Call, missing: dict[str, str]) -> str:
     """Say which ends do not exist, with the nearest names that do."""
     sentences = []
     for field, name in missing.items():
-        found = call.client.search_hybrid(name, filters={"content_types": ["entity"]},
+        candidates = call.client.search_hybrid(name, filters={"content_types": ["entity"]},
                                           limit=NEAREST).results  # fmt: skip
-        ids = ", ".join(cite("entity", result.id) for result in found)
+        ids = ", ".join(cite("entity", result.id) for result in candidates)
         nearest = f"the nearest are {ids}" if ids else "there is none like it"
         sentences.append(f"{field}: no entity has this name; {nearest}")
     return "; ".join(sentences) + ". Set create_missing to create it (retry: no)"
