@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
@@ -101,4 +101,4 @@ def _import_client() -> None:
         log.exception("the client could not be imported")
 
 
-FindMemory = Callable[[object], Memory]  # gets the HTTP request of a call, None on stdio
+FindMemory = Callable[[Any], Memory]  # gets the HTTP request of a call, None on stdio

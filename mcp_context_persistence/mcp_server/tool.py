@@ -152,7 +152,7 @@ class MemoryTool(Tool):
         """
         checked = self._check_arguments(arguments)
         memory = self._find_memory(context.request_context.request)
-        failure: Exception | None = None
+        answer: Answer | Exception
         async with anyio.create_task_group() as reports:
             reports.start_soon(_report_progress, context, memory)
             try:
@@ -160,10 +160,10 @@ class MemoryTool(Tool):
                     partial(self._call, memory, checked), limiter=self._server.threads
                 )
             except Exception as error:
-                failure = error
+                answer = error
             reports.cancel_scope.cancel()
-        if failure is not None:
-            raise self._explain(failure) from failure
+        if isinstance(answer, Exception):
+            raise self._explain(answer) from answer
         return build_result(answer)
 
     def _call(self, memory: Memory, arguments: Arguments) -> Answer:

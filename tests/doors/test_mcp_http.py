@@ -118,7 +118,7 @@ def test_the_token_of_a_preview_is_of_its_namespace(url, client, other):
 @pytest.fixture(scope="module")
 def plain():
     """A service without a memory: what is refused here needs none."""
-    with serve(build_http_app(lambda _: None)) as address:
+    with serve(build_http_app(lambda _: OpenMemory(client=None))) as address:
         yield address
 
 

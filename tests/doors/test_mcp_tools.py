@@ -1,6 +1,7 @@
 """The small profile: its texts, its arguments, its answers."""
 
 import json
+import time
 
 import pytest
 
@@ -186,9 +187,9 @@ def test_nothing_is_forgotten_without_the_token_of_a_preview(mcp, monkeypatch):
         assert "confirm" in refuse(mcp, "forget", id=stored["id"], confirm=token)
     other = call(mcp, "remember", content="Bread needs salt.")
     assert "confirm" in refuse(mcp, "forget", id=other["id"], confirm=preview["confirm"])
-    later = forgetting.time.time() + forgetting.CONFIRM_SECONDS + 1
+    later = time.time() + forgetting.CONFIRM_SECONDS + 1
     with monkeypatch.context() as patch:
-        patch.setattr(forgetting.time, "time", lambda: later)
+        patch.setattr(time, "time", lambda: later)
         assert "too old" in refuse(mcp, "forget", id=stored["id"], confirm=preview["confirm"])
     assert call(mcp, "forget", id=stored["id"], confirm=preview["confirm"])["deleted"]
     again = call(mcp, "forget", id=stored["id"], confirm=preview["confirm"])
@@ -252,8 +253,6 @@ def test_data_of_any_shape_is_cut_to_the_limit(data):
 
 
 def test_long_calls_report_their_progress():
-    import time
-
     class Slow:
         stage = "start"
 

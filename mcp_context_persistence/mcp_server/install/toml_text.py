@@ -70,9 +70,10 @@ def _trailing_comments(block: str) -> str:
     """Return the comment lines at the end of a block: they are about what follows it."""
     lines = block.splitlines(keepends=True)
     comment_start = len(lines)
-    while comment_start > 1 and (
-        not lines[comment_start - 1].strip() or lines[comment_start - 1].lstrip().startswith("#")
-    ):
+    while comment_start > 1:
+        line = lines[comment_start - 1].strip()
+        if line and not line.startswith("#"):
+            break
         comment_start -= 1
     rest = "".join(lines[comment_start:])
     return rest if "#" in rest else ""

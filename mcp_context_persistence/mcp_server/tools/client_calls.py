@@ -126,7 +126,7 @@ def _describe_answer(hint: Any) -> dict[str, Any]:
     """Return the schema of a response, or of a list of responses."""
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return describe_answer(hint)
-    items = TypeAdapter(list[get_args(hint)[0] if get_args(hint) else dict[str, Any]])  # type: ignore[misc]
+    items: TypeAdapter[Any] = TypeAdapter(hint)
     schema = items.json_schema(mode="serialization")
     definitions = schema.pop("$defs", {})
     answer: dict[str, Any] = {"type": "object", "properties": {"results": schema}}

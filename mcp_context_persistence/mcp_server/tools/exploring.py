@@ -92,7 +92,8 @@ def _read_neighbors(
 ) -> tuple[list[Neighbor], bool]:
     """Return the neighbors, and whether there are more."""
     response = call.client.query_knowledge_graph(entity_id, arguments.depth, "neighbors")
-    relation = None if arguments.relation is None else _normalize(arguments.relation)
+    has_relation = "relation" in arguments.model_fields_set
+    relation = _normalize(arguments.relation) if has_relation else None
     rows = [
         row
         for row in response.neighbors

@@ -167,7 +167,9 @@ def decide(call: Call, arguments: DecideArguments) -> Answer:
     project = arguments.project
     default_id = f"{DECISIONS}:{project}" if project else DECISIONS
     response = call.client.save_decision(
-        default_id if arguments.conversation_id is None else arguments.conversation_id,
+        arguments.conversation_id
+        if "conversation_id" in arguments.model_fields_set
+        else default_id,
         arguments.kind,
         arguments.reason,
         arguments.decision,

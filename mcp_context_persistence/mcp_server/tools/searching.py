@@ -114,7 +114,8 @@ def recall(call: Call, arguments: RecallArguments) -> Answer:
 
 def build_context(call: Call, arguments: ContextArguments) -> Answer:
     """Build a text with citations about a topic, short enough for an answer."""
-    budget, notes = arguments.token_budget, []
+    budget = arguments.token_budget
+    notes: list[str] = []
     while True:
         response = call.client.build_context(
             arguments.topic, budget, filters=_read_filters(arguments)
