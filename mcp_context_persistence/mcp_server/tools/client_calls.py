@@ -69,7 +69,10 @@ def _run(name: str, call: Call, arguments: Arguments) -> Answer:
     data: dict[str, Any] = (
         response.model_dump(mode="json")
         if isinstance(response, BaseModel)
-        else {"results": [item.model_dump(mode="json") for item in response]}
+        else {
+            "results": [item.model_dump(mode="json") for item in response],
+            "truncated": getattr(response, "truncated", False),
+        }
     )
     bounds.fit(data)
     return Answer(text=f"{REMINDER}\n{bounds.dump(data)}", data=data)
@@ -126,8 +129,10 @@ def _describe_answer(hint: Any) -> dict[str, Any]:
     """Return the schema of a response, or of a list of responses."""
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return describe_answer(hint)
-    items: TypeAdapter[Any] = TypeAdapter(hint)
+    list_type = hint if get_args(hint) else hint.__orig_bases__[0]  # of a class that is a list
+    items: TypeAdapter[Any] = TypeAdapter(list_type)
     schema = items.json_schema(mode="serialization")
     definitions = schema.pop("$defs", {})
-    answer: dict[str, Any] = {"type": "object", "properties": {"results": schema}}
+    properties = {"results": schema, "truncated": {"type": "boolean"}}
+    answer: dict[str, Any] = {"type": "object", "properties": properties}
     return answer | ({"$defs": definitions} if definitions else {})
