@@ -13,6 +13,8 @@ import pytest
 import uvicorn
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import PromptReference
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -82,17 +84,22 @@ def url(client, other):
         yield address
 
 
-def call_as(key, url, era, name, **arguments):
-    """Call a tool with a key; return its data."""
+def use_as(key, url, era, use):
+    """Open a session with a key; return what the function returns."""
 
     async def main():
         async with (
             httpx2.AsyncClient(headers={"Authorization": f"Bearer {key}"}, timeout=60) as http,
             Client(streamable_http_client(f"{url}/mcp", http_client=http), mode=era) as session,
         ):
-            return await session.call_tool(name, arguments)
+            return await use(session)
 
-    result = asyncio.run(main())
+    return asyncio.run(main())
+
+
+def call_as(key, url, era, name, **arguments):
+    """Call a tool with a key; return its data."""
+    result = use_as(key, url, era, lambda session: session.call_tool(name, arguments))
     assert not result.is_error, result.content[0].text
     return result.structured_content
 
@@ -104,6 +111,31 @@ def test_each_key_has_its_own_memory(url, era):
     assert stored["id"] in [result["id"] for result in found["results"]]
     assert call_as("two", url, era, "recall", query="Where is the lighthouse?")["results"] == []
     assert call_as("two", url, era, "status")["stored"]["documents"] == 0
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_resources_prompts_and_names_are_those_of_the_key(url, client, era):
+    client.save_document("keeper", "The keeper of the lighthouse is Solveig.")
+    client.update_knowledge_graph([{"name": "Solveig"}], [])
+    reference = PromptReference(type="ref/prompt", name="what_do_we_know")
+
+    async def use(session):
+        completion = await session.complete(reference, {"name": "entity", "value": "Sol"})
+        prompt = await session.get_prompt("resume", {"topic": "the keeper of the lighthouse"})
+        try:
+            contents = (await session.read_resource("memory://document/keeper")).contents
+        except MCPError as error:
+            contents = error.code
+        return completion.completion.values, prompt.messages[0].content.text, contents
+
+    names, text, contents = use_as("one", url, era, use)
+    assert names == ["Solveig"]
+    assert "Solveig" in text
+    assert "Solveig" in contents[0].text
+    names, text, contents = use_as("two", url, era, use)
+    assert names == []
+    assert "Solveig" not in text
+    assert contents == -32602
 
 
 def test_the_token_of_a_preview_is_of_its_namespace(url, client, other):
