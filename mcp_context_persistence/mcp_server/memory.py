@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
 
@@ -51,6 +53,7 @@ class LazyMemory:
         self._lock = threading.Lock()
         self._is_preloading = False
         self.stage: str | None = None
+        renew_locks_in_children(self)
 
     def preload(self) -> None:
         """Import the client in the background; call this when the tools have been listed."""

@@ -84,7 +84,7 @@ def test_every_command_that_the_readme_names_exists():
         names = [
             word
             for word in words.split()
-            if word in {"server", "start", "stop", "status", "browser", "demo"}
+            if word in {"server", "start", "stop", "status", "browser", "demo", "mcp", "install"}
         ]
         result = CliRunner().invoke(commands, [*names, "--help"])
         assert result.exit_code == 0, words

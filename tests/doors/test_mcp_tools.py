@@ -156,6 +156,16 @@ def test_a_decision_has_the_project_of_the_call(mcp):
     assert others["results"] == []
 
 
+def test_a_decision_keeps_the_project_of_an_existing_conversation(mcp, client):
+    message = [{"role": "user", "content": "Hello there."}]
+    client.save_conversation("talk", message, metadata={"project": "old"})
+    arguments = {"decision": "Use Redis.", "reason": "Speed.", "conversation_id": "talk"}
+    stored = call(mcp, "decide", **arguments, project="new")
+    assert not stored["conversation_created"]
+    found = call(mcp, "recall", query="Redis", project="old", kinds=["decision"])
+    assert [result["id"] for result in found["results"]] == [stored["id"]]
+
+
 def test_a_missing_end_names_its_field_and_near_names(mcp):
     call(mcp, "remember", content="The OrderParser class uses pandas.")
     message = refuse(mcp, "relate", source="OrderParser", relation="reads", target=SECRET)

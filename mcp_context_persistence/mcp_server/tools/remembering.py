@@ -53,7 +53,7 @@ class DecideArguments(Arguments):
     reason: str
     kind: str = "decision"
     conversation_id: str = optional()
-    project: str = optional()
+    project: str = optional("Of a new conversation")
     confidence: float = optional(ge=0, le=1)
 
 
