@@ -11,6 +11,7 @@ REQUIREMENTS = {
     "gliner": ("gliner>=0.2.24,<0.3",),
     "redis": ("redis>=6",),
     "telemetry": ("opentelemetry-api>=1.30",),
+    "mcp": ("mcp>=2.3,<3",),
 }
 
 

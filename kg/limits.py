@@ -90,6 +90,8 @@ SERVER_FILE_BYTES = 1_073_741_824  # that a file of it may have, at least
 SERVER_CPU_SECONDS = 3_600  # of processor time that it may use, at least
 SERVER_LOG_BYTES = 50_000_000  # of all logs of a local store
 ASYNC_THREADS = 16
+MCP_REQUEST_BYTES = 4_194_304  # of one request over MCP and HTTP
+MCP_ANSWER_CHARACTERS = 24_000  # of the text, and of the data as JSON, of one answer over MCP
 RECENT_REQUESTS = 1_024  # whose durations the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0
 # To create constraints and indexes, and to migrate data of older versions, when a client opens.

@@ -10,6 +10,7 @@ import click
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.cli.init import init
+from mcp_context_persistence.cli.mcp import mcp
 from mcp_context_persistence.cli.server import server
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
@@ -24,6 +25,7 @@ def commands() -> None:
 
 commands.add_command(server)
 commands.add_command(init)
+commands.add_command(mcp)
 
 
 @commands.command()

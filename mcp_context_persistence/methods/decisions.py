@@ -26,6 +26,8 @@ class DecisionCalls:
         context: str,
         outcome: str,
         confidence: float | None = None,
+        *,
+        project: str | None = None,
     ) -> SaveDecisionResponse:
         """Save a decision, and link it to its conversation and to the entities that it is about.
 
@@ -36,13 +38,21 @@ class DecisionCalls:
             context: What led to the decision, at most 20,000 characters.
             outcome: What was decided, at most 20,000 characters.
             confidence: How certain the decision is, 0.0 to 1.0.
+            project: The project of the conversation if it is created. An existing conversation
+                keeps its project.
 
         Raises:
             DatabaseError: The database operation failed.
             ValidationError: An argument is not valid.
         """
         return decisions.save_decision(
-            self._engine, conversation_id, decision_type, context, outcome, confidence
+            self._engine,
+            conversation_id,
+            decision_type,
+            context,
+            outcome,
+            confidence,
+            project=project,
         )
 
     @public_call(DatabaseError)

@@ -45,6 +45,8 @@ def save_decision(
     context: object,
     outcome: object,
     confidence: object,
+    *,
+    project: object = None,
 ) -> SaveDecisionResponse:
     """Save a decision and link it to the entities that it is about."""
     now = now_ms()
@@ -59,7 +61,12 @@ def save_decision(
     decision.id = identifiers.build_decision_id(
         decision.conversation_id, decision.decision_type, decision.context, decision.outcome
     )
-    row = engine.embeddings.retry_when_stale(lambda: _write_decision(engine, decision, now=now))
+    metadata = (
+        None if project is None else {"project": validation.check_identifier("project", project)}
+    )
+    row = engine.embeddings.retry_when_stale(
+        lambda: _write_decision(engine, decision, metadata=metadata, now=now)
+    )
     decision.created_at = timestamps.from_milliseconds(row["created_ms"])
     return SaveDecisionResponse(
         decision=decision,
@@ -90,15 +97,24 @@ def _prepare(
     }
 
 
-def _write_decision(engine: Engine, decision: Decision, *, now: int) -> Row:
-    """Write a decision and its entities in one transaction."""
+def _write_decision(
+    engine: Engine, decision: Decision, *, metadata: Mapping[str, Any] | None, now: int
+) -> Row:
+    """Write a decision and its entities in one transaction.
+
+    Args:
+        engine: Has the database.
+        decision: A validated decision with its id.
+        metadata: The metadata of its conversation, which is created if it does not exist.
+        now: Milliseconds since 1970.
+    """
     knowledge, arguments = _prepare(engine, decision, now=now)
     conversation = conversation_diff.conversation_properties(
         engine.namespace,
         decision.conversation_id,
         project_path=None,
         mode=engine.config.default_mode,
-        metadata=None,
+        metadata=metadata,
     )
     statement = decisions.save(engine.namespace, decision, conversation=conversation, **arguments)
 

@@ -14,6 +14,7 @@ from bench.quality import modality
 from tests.acceptance import bench_data
 
 pytest.importorskip("sentence_transformers", reason="the benches compare with all extras")
+pytest.importorskip("mcp", reason="the benches compare with all extras")
 
 URL = "URL"  # stands for the server of the tests
 DATA = "DATA"  # stands for the folder of the data sets
@@ -26,6 +27,7 @@ SERVER_BENCHES = {
                           "--database-url", URL],
     "bench.speed.batches": [DATA, "--messages", "20", "--rounds", "1", "--database-url", URL],
     "bench.speed.caching": ["--reads", "20", "--saves", "1", "--calls", "3", "--database-url", URL],
+    "bench.speed.mcp_calls": ["--calls", "3", "--starts", "1", "--database-url", URL],
     "bench.quality.evidence": [DATA, "--database-url", URL],
     "bench.quality.learn": [DATA, "--database-url", URL],
     "bench.quality.instructions": [DATA, "--database-url", URL],
@@ -55,6 +57,7 @@ MANAGED_BENCHES = {
 RESULTS = {
     "bench": "speed.json",
     "bench.speed.scale": "scale.json",
+    "bench.speed.mcp_calls": "mcp_calls.json",
     "bench.quality.evidence": "quality.json",
     "bench.quality.context": "context.json",
     "bench.quality.confidence": "confidence.json",

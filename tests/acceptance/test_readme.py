@@ -14,9 +14,10 @@ README = Path(__file__).parents[2] / "README.md"
 SEARCHING = README.parent / "docs/searching.md"
 MESSAGES = README.parent / "docs/messages.md"
 INSTRUCTIONS = README.parent / "docs/instructions.md"
+MCP = README.parent / "docs/mcp.md"
 
 
-PAGES = [README, SEARCHING, MESSAGES, INSTRUCTIONS]
+PAGES = [README, SEARCHING, MESSAGES, INSTRUCTIONS, MCP]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -83,10 +84,18 @@ def test_every_command_that_the_readme_names_exists():
         names = [
             word
             for word in words.split()
-            if word in {"server", "start", "stop", "status", "browser", "demo"}
+            if word in {"server", "start", "stop", "status", "browser", "demo", "mcp", "install"}
         ]
         result = CliRunner().invoke(commands, [*names, "--help"])
         assert result.exit_code == 0, words
+
+
+def test_the_page_on_mcp_lists_every_tool():
+    from mcp_context_persistence.mcp_server.install.assistants import ASSISTANTS
+    from mcp_context_persistence.mcp_server.profiles import SMALL
+
+    assert {tool.name for tool in SMALL} <= named(MCP, "## Tools")
+    assert set(re.findall(r"^\| `([a-z-]+)` \| `~", MCP.read_text(), re.M)) == set(ASSISTANTS)
 
 
 def test_the_limits_page_says_what_the_code_says():

@@ -303,6 +303,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "context": "Two ways.",
         "outcome": "One way.",
         "confidence": 0.5,
+        "project": "p",
     },
     "save_instruction": {"text": "Answer in verse.", "scope": "poems", "kind": "instruction"},
     "save_document": {

@@ -1,0 +1,1 @@
+"""Write the server into the configuration files of assistants, and remove it again."""

@@ -1,0 +1,116 @@
+"""Serve one assistant over standard input and output."""
+
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mcp_context_persistence.mcp_server.memory import LazyMemory
+
+PARENT_SECONDS = 1.0  # between two looks at the parent
+CLOSE_SECONDS = 1.5  # for the client to close; assistants kill their servers after two seconds
+
+
+def serve(
+    *,
+    profile: str = "small",
+    tools: Sequence[str] | None = None,
+    read_only: bool = False,
+    database_url: str | None = None,
+    namespace: str = "default",
+) -> None:
+    """Serve until the input ends, the parent dies, or a signal comes.
+
+    Args:
+        profile: `small`, `full` or `chatgpt`.
+        tools: Names of tools instead of those of the profile.
+        read_only: Whether tools that write are left out.
+        database_url: As in `ContextPersistenceClient`, with an absolute path; None means the
+            configured one.
+        namespace: The namespace of all calls.
+
+    Raises:
+        ValidationError: An option is not valid.
+    """
+    # The folder is that of a project, whose `.env` and `config.yaml` are for other programs.
+    os.chdir("/")
+    # Collecting garbage during the imports takes a fifth of the start.
+    gc.disable()
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
+    )
+    from mcp_context_persistence.mcp_server.memory import LazyMemory  # noqa: PLC0415 - after gc
+    from mcp_context_persistence.mcp_server.server import (  # noqa: PLC0415 - after gc
+        ServerOptions,
+        build_server,
+    )
+
+    options = ServerOptions(profile=profile, tools=tools, read_only=read_only)
+    memory = LazyMemory(database_url, namespace)
+    server = build_server(lambda _: memory, options, middleware=[_preload_after_list(memory)])
+    gc.enable()
+    gc.freeze()
+    _end_with_parent(memory)
+    # What libraries print must not wait in a buffer until the transport has given the output back.
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(line_buffering=True)
+    server.run()
+    # The transport has given the output back; the assistant reads it until the process ends.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    _end(memory)
+
+
+def _preload_after_list(memory: "LazyMemory") -> Any:
+    """Return middleware that imports the client when the assistant has the list of tools."""
+
+    async def preload(context: Any, call_next: Any) -> Any:
+        result = await call_next(context)
+        if context.method == "tools/list":
+            memory.preload()
+        return result
+
+    return preload
+
+
+def _end_with_parent(memory: "LazyMemory") -> None:
+    """End the process when its parent has died, or when it is asked to end."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_SECONDS)
+        _end(memory)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        threading.Thread(target=_end, args=(memory,), daemon=True).start()
+
+    threading.Thread(target=watch, name="context-persistence-parent", daemon=True).start()
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+
+
+def _end(memory: "LazyMemory") -> None:
+    """Close the client and end the process, whatever its threads are waiting for.
+
+    Input that is being read cannot be interrupted. A call that is interrupted here can be repeated:
+    every write may.
+    """
+    closing = threading.Thread(target=_close, args=(memory,), daemon=True)
+    closing.start()
+    closing.join(CLOSE_SECONDS)
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _close(memory: "LazyMemory") -> None:
+    try:
+        memory.close()
+    except Exception:
+        logging.getLogger(__name__).exception("the client could not be closed")

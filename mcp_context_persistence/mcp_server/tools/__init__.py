@@ -1,0 +1,1 @@
+"""The tools of the small and of the full profile, one file per subject."""
