@@ -41,6 +41,7 @@ CLEAN = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+        folder = "graph" if folder == "doors" else folder
         item.add_marker(folder if folder in FOLDERS else "unit")
 
 
