@@ -1,19 +1,31 @@
 """Build statements that read everything of a namespace, page by page; nothing is run here."""
 
+from dataclasses import replace
+from typing import Literal
+
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 
+Kind = Literal["entities", "conversations", "documents", "decisions", "instructions"]
+_PAGES: dict[Kind, Statement[Row]] = {
+    "entities": Statement(name="export/entities", read=as_is),
+    "conversations": Statement(name="export/conversations", read=as_is),
+    "documents": Statement(name="export/documents", read=as_is),
+    "decisions": Statement(name="export/decisions", read=as_is),
+    "instructions": Statement(name="export/instructions", read=as_is),
+}
 
-def read_page(kind: str, namespace: str, *, after_id: str, limit: int) -> Statement[Row]:
+
+def read_page(kind: Kind, namespace: str, *, after_id: str, limit: int) -> Statement[Row]:
     """Read items in the order of their ids.
 
     Args:
-        kind: `entities`, `conversations`, `documents`, `decisions` or `instructions`.
+        kind: What is read.
         namespace: Name of the namespace.
         after_id: The id of the last item of the previous page.
         limit: The most items.
     """
     batch = {"namespace": namespace, "after_id": after_id, "limit": limit}
-    return Statement(name=f"export/{kind}", parameters={"batch": batch}, read=as_is)
+    return replace(_PAGES[kind], parameters={"batch": batch})
 
 
 def read_messages(

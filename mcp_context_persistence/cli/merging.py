@@ -48,7 +48,7 @@ def duplicates(
 @click.argument("same", metavar="DUPLICATE...", nargs=-1)
 @click.option("--reason", metavar="TEXT", help="Why they are merged.")
 @click.option("--by", metavar="NAME", help="Who merges them.")
-@click.option("--undo", metavar="MERGE", help="Undo the merge with this id.")
+@click.option("--undo", metavar="ID", help="Undo the merge with this id.")
 def merge(
     session: Session,
     keep: str | None,
@@ -65,7 +65,7 @@ def merge(
       context-persistence merge "ACME Corporation" Acme --reason "the same firm"
     """
     if (undo is None) == (keep is None) or (keep is not None and not same):
-        raise InputError("give KEEP and at least one DUPLICATE, or --undo MERGE")
+        raise InputError("give KEEP and at least one DUPLICATE, or --undo ID")
     with session.open_client() as client:
         if undo is not None:
             restored = {"restored": lambda item: item.restored_ids}

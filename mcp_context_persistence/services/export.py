@@ -88,7 +88,7 @@ def _walk_patterns(engine: Engine, position: _Position) -> _Found:
 
 
 def _walk_pages(
-    kind: str,
+    kind: queries.Kind,
     build: Callable[[Row], BaseModel],
     engine: Engine,
     position: _Position,
