@@ -11,7 +11,7 @@ HEADING = "Examples:"
 
 def split_help(text: str | None) -> tuple[str, list[str]]:
     """Return a help text without its examples, and the examples."""
-    body, _, examples = (text or "").partition(f"\n\n{HEADING}\n")
+    body, _, examples = inspect.cleandoc(text or "").partition(f"\n\n{HEADING}\n")
     return body, [line.strip() for line in examples.splitlines() if line.strip()]
 
 
@@ -22,7 +22,7 @@ class _HelpWithExamples(click.Command):
         """Write the help text and the examples."""
         text, examples = self.help, []
         try:
-            self.help, examples = split_help(text and inspect.cleandoc(text))
+            self.help, examples = split_help(text)
             super().format_help_text(ctx, formatter)
         finally:
             self.help = text

@@ -15,6 +15,7 @@ from mcp_context_persistence.kg.errors import ValidationError
 STANDARD_INPUT = Path("-")
 # Of one line, and of a document that is read as a whole.
 DOCUMENT_BYTES = 64 * 2**20
+DOCUMENT = "FILE"  # the location of a document in errors
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
@@ -43,7 +44,7 @@ def open_input(path: Path | None) -> Iterator[BinaryIO]:
 def read_text(path: Path | None) -> str:
     """Read a whole file or standard input as text."""
     with open_input(path) as file:
-        return _decode(_read_document(file), "FILE")
+        return _decode(_read_document(file), DOCUMENT)
 
 
 def read_argument(text: str) -> str:
@@ -71,7 +72,7 @@ def read_objects(path: Path | None) -> Iterator[tuple[str, Any]]:
             return
         while line:
             if line.strip():
-                yield f"line {number}", _parse(line, f"line {number}")
+                yield f"line {number}", _parse(line.rstrip(), f"line {number}")
             number, line = number + 1, _read_line(file, number + 1)
 
 
@@ -102,7 +103,7 @@ def _read_document(file: BinaryIO) -> bytes:
 
 def _read_list(data: bytes) -> Iterator[tuple[str, Any]]:
     """Yield the objects of a document of several lines."""
-    content = _parse(data, "FILE")
+    content = _parse(data, DOCUMENT)
     yield from _number(content if isinstance(content, list) else [content])
 
 
@@ -123,8 +124,8 @@ def _parse(data: bytes, location: str) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_build_object)
     except json.JSONDecodeError as error:
-        place = location if error.lineno == 1 else f"line {error.lineno}"
-        raise ValidationError(f"{place}, column {error.colno}: this is not JSON") from error
+        line = f"line {error.lineno}" if location == DOCUMENT else location
+        raise ValidationError(f"{line}, column {error.colno}: this is not JSON") from error
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "it is nested too deeply"
         raise ValidationError(f"{location}: {reason}") from error

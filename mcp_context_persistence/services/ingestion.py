@@ -3,9 +3,8 @@
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from pydantic import Field, TypeAdapter
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.ingest.graph_rows import build_unasserted_properties
@@ -29,19 +28,16 @@ from mcp_context_persistence.services.ingestion_decisions import ingest_decision
 from mcp_context_persistence.services.knowledge_writer import NOTHING
 
 T = TypeVar("T", bound=transfer.ExportedItem)
-_ITEM: TypeAdapter[transfer.ExportedItem] = TypeAdapter(
-    Annotated[transfer.ExportedItem, Field(discriminator="kind")]
-)
 ITEM_DEPTH = 8  # levels of an item above the metadata of a message
-KINDS = (
-    "patterns",
-    "entity",
-    "conversation",
-    "document",
-    "decision",
-    "instruction",
-    "relationship",
-)
+MODELS: Mapping[str, type[transfer.ExportedItem]] = {
+    "patterns": transfer.ExportedPatterns,
+    "entity": transfer.ExportedEntity,
+    "conversation": transfer.ExportedConversation,
+    "document": transfer.ExportedDocument,
+    "decision": transfer.ExportedDecision,
+    "instruction": transfer.ExportedInstruction,
+    "relationship": transfer.ExportedRelationship,
+}
 
 
 def ingest_items(engine: Engine, items: object) -> IngestItemsResponse:
@@ -61,10 +57,9 @@ def ingest_items(engine: Engine, items: object) -> IngestItemsResponse:
 def _check_item(item: object, path: str) -> transfer.ExportedItem:
     with validation.reading(path):
         fields = to_plain(path, validation.check_mapping(path, item), depth=-ITEM_DEPTH)
-    if fields.get("kind") not in KINDS:
-        raise ValidationError(f"{path}.kind must be one of: {', '.join(KINDS)}")
+    model = MODELS[validation.check_choice(f"{path}.kind", fields.get("kind"), list(MODELS))]
     try:
-        return _ITEM.validate_python(fields)
+        return model.model_validate(fields)
     except PydanticValidationError as error:
         raise ValidationError(f"{path}: {explain(error)}") from error
 

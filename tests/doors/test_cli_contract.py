@@ -15,7 +15,11 @@ from tests.doors.cli_runner import open_commands
 
 SECRET = "hunter2secret"
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
-MESSAGE = {"id": "standup-1", "role": "user", "content": "We decided to use pandas. Be brief."}
+MESSAGE = {
+    "id": "standup-1",
+    "role": "user",
+    "content": "We decided to use pandas. Please always answer in French.",
+}
 STANDUP = {"conversation_id": "standup", "messages": [MESSAGE]}
 
 

@@ -141,8 +141,17 @@ def test_a_copy_answers_like_its_source(commands):
     commands.print("relate", "OrderParser", "depends on", "PostgreSQL")
     commands.print("ingest", text="\n".join(commands.print("export")), namespace="copy-of-it")
     try:
+        # The index rounds vectors, so that results with nearly equal scores may change places.
+        searches = [
+            [
+                result["id"]
+                for result in commands.read("search", "who uses pandas?", namespace=name)
+            ][:2]
+            for name in ("copy-of-it", None)
+        ]
+        assert searches[0] == searches[1]
+        assert searches[0]
         for words in (
-            ("search", "who uses pandas?", "--limit", "5"),
             ("graph", "OrderParser", "--depth", "2", "--unasserted"),
             ("context", "who uses pandas?"),
             ("list", "entities", "--order", "id"),
@@ -178,7 +187,7 @@ def test_a_long_conversation_is_exported_in_pieces(client, commands):
         ('{"kind": "entity", "id": "x"}', "line 2: name: is missing"),
         ('{"kind": "entity", "id": "x", "name": "x", "type": "secret`"}', "line 2: type: "),
         ('{"kind": "entity", "id": "x", "name": "x", "type": "y", "secret": 1}', "line 2: "),
-        ("[1, 2]", "line 2 must be a mapping"),
+        ("[1, 2]", "line 2: must be a mapping"),
         ("{", "line 2, column 2: this is not JSON"),
         ('{"kind": "entity", "kind": "entity"}', "line 2: an object has a key twice"),
         ('{"kind": "entity", "confidence": NaN}', "line 2: NaN and Infinity are not JSON"),
