@@ -1,7 +1,7 @@
 """Commands whose help page shows the examples of their docstring line by line."""
 
 import inspect
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -20,7 +20,8 @@ class _HelpWithExamples(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text and the examples."""
-        text, examples = self.help, []
+        text = self.help
+        examples: list[str] = []
         try:
             self.help, examples = split_help(text)
             super().format_help_text(ctx, formatter)
@@ -40,5 +41,11 @@ class Group(_HelpWithExamples, click.Group):
     """A group of commands with examples."""
 
 
-command: Any = partial(click.command, cls=Command)
-group: Any = partial(click.group, cls=Group)
+def command(name: str | None = None) -> Callable[[Callable[..., Any]], Command]:
+    """Make a function a command with examples."""
+    return click.command(name=name, cls=Command)
+
+
+def group() -> Callable[[Callable[..., Any]], Group]:
+    """Make a function a group of commands with examples."""
+    return click.group(cls=Group)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,6 +13,9 @@ from mcp_context_persistence.kg.errors import DatabaseError
 
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
+
+
+F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 
 @dataclass
@@ -87,16 +90,15 @@ _OPTIONS = (
 )
 
 
-def shared_options(function: Callable[..., Any], *, is_root: bool = False) -> Callable[..., Any]:
+def shared_options(function: F, *, is_root: bool = False) -> F:
     """Add the options that all commands share; the root also reads them from the environment."""
     for flag, variable, settings in reversed(_OPTIONS):
         # The client reads the URL of the database itself, with the other settings.
         envvar = variable if is_root and flag != "--store" else None
         name = "as_json" if flag == "--json" else flag.removeprefix("--")
-        option = click.option(
+        function = click.option(
             flag, name, envvar=envvar, callback=_keep, expose_value=False, **settings
-        )
-        function = option(function)
+        )(function)
     return function
 
 

@@ -177,7 +177,7 @@ def _build_conversation(row: Row, messages: Sequence[Row]) -> BaseModel:
         mode=stored["mode"] or "hybrid",
         metadata=load_stored(stored["metadata"], "metadata of a conversation"),
         created_at=from_milliseconds(stored["created_ms"]),
-        messages=[message.as_given() for message in built],
+        messages=[message.as_given() for message in built],  # type: ignore[misc]  # is dumped as it is
         mentions=_build_mentions(row["mentions"]),
         knowledge={
             message["item"]["id"]: _build_knowledge(message["item"], message["mentions"])

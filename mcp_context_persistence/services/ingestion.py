@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError as PydanticValidationError
 
+from mcp_context_persistence.ingest.extraction.results import Relation
 from mcp_context_persistence.ingest.graph_rows import build_unasserted_properties
 from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import limits, validation
@@ -280,9 +281,11 @@ def _build_mention_row(
     label: str, text_id: str, knowledge: transfer.TextKnowledge
 ) -> dict[str, Any]:
     fields = ("start", "end", "count", "confidence", "extractor")
-    unasserted: Mapping[str, Any] = (
-        build_unasserted_properties(knowledge.unasserted) if knowledge.unasserted else {}
-    )
+    relations = [
+        Relation(**relation.model_dump(), start=0, end=0, extractor="")
+        for relation in knowledge.unasserted
+    ]
+    unasserted: Mapping[str, Any] = build_unasserted_properties(relations) if relations else {}
     return {
         "label": label,
         "id": text_id,
