@@ -13,11 +13,10 @@ from mcp_context_persistence.kg.errors import (
 
 FAILED, BAD_INPUT, NOTHING_FOUND, UNREACHABLE, PARTLY_DONE = 1, 2, 3, 4, 5
 INTERRUPTED = 130
-OUTPUT_CLOSED = 141  # as the shell reports a program that a closed pipe ended
 
 EXPLANATION = (
     "Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing found, 4 the store cannot be opened, "
-    "5 partly done, 130 stopped, 141 the reader closed the output."
+    "5 partly done, 130 stopped."
 )
 
 

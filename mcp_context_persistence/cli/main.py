@@ -80,16 +80,12 @@ def _run(command: Callable[[], Any], arguments: Sequence[str] | None) -> int:
     as_json = "--json" in words or os.environ.get("CONTEXT_JSON", "0") not in {"", "0"}
     try:
         code = command()
-        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return exit_codes.BAD_INPUT
     except click.Abort:
         click.echo("stopped", err=True)
         return exit_codes.INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exit_codes.OUTPUT_CLOSED
     except (click.ClickException, ContextPersistenceError) as error:
         if "--debug" in words:
             raise
