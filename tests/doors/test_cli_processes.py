@@ -88,7 +88,7 @@ def test_a_reader_may_close_the_output(start):
     [
         (["--version"], ("neo4j", "pydantic", "rich", "numpy")),
         (["--help"], ("neo4j", "pydantic", "rich", "numpy")),
-        (["stats"], ("spacy", "onnxruntime", "rich", "pandas")),
+        (["stats"], ("spacy", "rich", "pandas")),
         (["search", "pandas"], ("spacy", "rich", "pandas", "redis")),
     ],
 )
