@@ -132,6 +132,14 @@ SMALL_STORE: dict[str, Callable[[Setup], Rows]] = {
             times=setup.sizes.processes,
         )
     ],
+    "command": lambda setup: [
+        starting.measure_search_command(
+            setup.url,
+            setup.auth,
+            messages=setup.sizes.first_answer,
+            times=setup.sizes.processes,
+        )
+    ],
     "encode": lambda setup: [
         encoding.measure_in_process(
             setup.data, count=setup.sizes.texts, rounds=setup.sizes.texts_rounds

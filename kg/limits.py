@@ -60,6 +60,10 @@ GLINER_LABELS = 30
 # In one response, and among those that must be undone before another one.
 LISTED_MERGES = 100
 LISTED_ITEMS = 1_000  # conversations, decisions, entities or instructions in a page
+EXPORTED_ITEMS = 1_000  # in a page of an export
+# Of a page of an export, as JSON, after which no item is added.
+EXPORTED_BYTES = 4_000_000
+INGESTED_ITEMS = 1_000  # in one call
 ENTITY_PATTERNS = 200  # expressions of a namespace, for all types together
 PATTERN_CHARACTERS = 1_000
 CONVERSATIONS_PER_BATCH = 100_000

@@ -123,6 +123,8 @@ class AsyncContextPersistenceClient:
     list_decisions = _make_async(Client.list_decisions)
     list_entities = _make_async(Client.list_entities)
     update_message = _make_async(Client.update_message)
+    export_items = _make_async(Client.export_items)
+    ingest_items = _make_async(Client.ingest_items)
     get_metrics = _make_async(Client.get_metrics)
     configuration = _make_async(Client.configuration)
 

@@ -26,6 +26,7 @@ from mcp_context_persistence.methods.memory_usage import MemoryCalls
 from mcp_context_persistence.methods.monitoring import MonitoringCalls
 from mcp_context_persistence.methods.patterns import PatternCalls
 from mcp_context_persistence.methods.search import SearchCalls
+from mcp_context_persistence.methods.transfer import TransferCalls
 from mcp_context_persistence.runtime.config.argument_defaults import unset_defaults
 from mcp_context_persistence.runtime.engine import Engine
 
@@ -56,6 +57,7 @@ class ContextPersistenceClient(
     PatternCalls,
     DeletionCalls,
     ListingCalls,
+    TransferCalls,
 ):
     """Memory for an AI assistant, stored as one property graph in Neo4j.
 

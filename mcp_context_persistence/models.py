@@ -104,6 +104,7 @@ from mcp_context_persistence.responses.statistics import (
     GetConversationStatsResponse,
     StorageUsage,
 )
+from mcp_context_persistence.responses.transfer import ExportItemsResponse, IngestItemsResponse
 
 __all__ = [
     "AppendMessagesResponse",
@@ -137,6 +138,7 @@ __all__ = [
     "EmbeddingStatus",
     "Entity",
     "EntityChange",
+    "ExportItemsResponse",
     "ExtractEntitiesResponse",
     "FindDuplicateEntitiesResponse",
     "GetConversationStatsResponse",
@@ -151,6 +153,7 @@ __all__ = [
     "GraphPath",
     "GraphStep",
     "HybridSearchParams",
+    "IngestItemsResponse",
     "Instruction",
     "ListConversationsResponse",
     "ListDecisionsResponse",

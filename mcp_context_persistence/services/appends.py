@@ -25,15 +25,20 @@ from mcp_context_persistence.services.optimistic_writes import Write, write_conv
 
 
 def append_messages(
-    engine: Engine, conversation: Conversation, *, mode: object, embeddings: object
+    engine: Engine,
+    conversation: Conversation,
+    *,
+    mode: object,
+    embeddings: object,
+    cache: AnalysisCache | None = None,
 ) -> AppendMessagesResponse:
     """Add messages to the end of a conversation: read its end, analyze what is new, write it.
 
     This takes two statements, and the server reads the same number of rows, whatever the length of
-    the conversation.
+    the conversation. What the `cache` has of the texts is not analyzed again.
     """
     start = time.perf_counter()
-    append = _Append(engine, conversation, mode=mode, embeddings=embeddings)
+    append = _Append(engine, conversation, mode=mode, embeddings=embeddings, cache=cache)
     difference, analysis = engine.embeddings.retry_when_stale(append.run)
     return _build_response(
         difference, analysis, is_new=append.is_new, seconds=time.perf_counter() - start
@@ -48,13 +53,19 @@ class _Append:
     """
 
     def __init__(
-        self, engine: Engine, conversation: Conversation, *, mode: object, embeddings: object
+        self,
+        engine: Engine,
+        conversation: Conversation,
+        *,
+        mode: object,
+        embeddings: object,
+        cache: AnalysisCache | None,
     ) -> None:
         self._engine = engine
         self._conversation = conversation
         self._mode = None if mode is None else validation.check_choice("mode", mode, MODES)
         self._embeddings = embeddings
-        self._cache = AnalysisCache()
+        self._cache = cache or AnalysisCache()
         self._key = token_hex(8)
         self._tried_ids: tuple[str, ...] = ()
         self._now = now_ms()

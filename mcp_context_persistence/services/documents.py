@@ -20,11 +20,18 @@ from mcp_context_persistence.services.knowledge_writer import (
 
 
 def save_document(
-    engine: Engine, document_id: object, text: object, *, metadata: object, project_path: object
+    engine: Engine,
+    document_id: object,
+    text: object,
+    *,
+    metadata: object,
+    project_path: object,
+    extract: bool = True,
 ) -> SaveDocumentResponse:
     """Save a document: split it, embed it, extract from it, and write all in one transaction.
 
-    A document that is stored with the same text, metadata and path is left as it is.
+    A document that is stored with the same text, metadata and path is left as it is. Without
+    `extract`, nothing is extracted from a new one.
     """
     now = now_ms()
     checked_id = validation.check_identifier("document_id", document_id)
@@ -42,7 +49,13 @@ def save_document(
 
     row, knowledge = engine.embeddings.retry_when_stale(
         lambda: _write_document(
-            engine, checked_id, checked_text, properties, checked_metadata, now=now
+            engine,
+            checked_id,
+            checked_text,
+            properties,
+            checked_metadata,
+            now=now,
+            extract=extract,
         )
     )
     return SaveDocumentResponse(
@@ -64,6 +77,7 @@ def _write_document(
     metadata: Mapping[str, Any] | None,
     *,
     now: int,
+    extract: bool,
 ) -> tuple[Row, Knowledge]:
     """Analyze a document and write it with its entities in one transaction."""
     model = engine.embeddings.current()
@@ -73,7 +87,7 @@ def _write_document(
         (documents.passage_id(document_id, position), passage.text)
         for position, passage in enumerate(passages)
     ]
-    knowledge = extract_knowledge(engine, texts, model, now=now)
+    knowledge = extract_knowledge(engine, texts, model, now=now, extract=extract)
     passage_properties = partial(
         documents.passage_properties,
         engine.namespace,

@@ -24,6 +24,7 @@ from mcp_context_persistence.runtime.embedding_models import ActiveModel
 from mcp_context_persistence.runtime.engine import Engine
 
 T = TypeVar("T")
+NOTHING = Extraction(mentions=(), relations=())  # for a text whose entities are known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +149,12 @@ def embed_knowledge(knowledge: Knowledge, model: ActiveModel) -> EmbeddedKnowled
 
 
 def extract_knowledge(
-    engine: Engine, texts: Sequence[KeyedText], model: ActiveModel, *, now: int
+    engine: Engine,
+    texts: Sequence[KeyedText],
+    model: ActiveModel,
+    *,
+    now: int,
+    extract: bool = True,
 ) -> EmbeddedKnowledge:
     """Extract from texts, and build the rows with vectors.
 
@@ -157,9 +163,12 @@ def extract_knowledge(
         texts: For each text the id that is the evidence of its relationships, and the text.
         model: The active embedding model.
         now: Milliseconds since 1970.
+        extract: Whether to extract; without it, nothing is found in any text.
     """
     redirects = engine.state.redirects()
-    extractions = extract_texts(engine, [text for _, text in texts])
+    extractions = (
+        extract_texts(engine, [text for _, text in texts]) if extract else [NOTHING] * len(texts)
+    )
     keyed = zip((key for key, _ in texts), extractions, strict=True)
     return embed_knowledge(build_knowledge(engine, keyed, redirects, now=now), model)
 

@@ -161,7 +161,9 @@ def test_wrong_calls_end_with_2():
     for arguments in (["demo", "/nowhere.json"], ["nothing"], ["server", "status", "--nothing"]):
         done = run(*arguments)
         assert done.returncode == 2
-        assert "\nerror: " in done.stderr
+        assert done.stderr.startswith("error: ")
+        assert done.stderr.count("\n") == 1
+        assert "nothing" not in done.stderr  # what the user wrote
     assert run("--help").returncode == 0
 
 

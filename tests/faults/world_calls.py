@@ -122,6 +122,30 @@ def _model(world: World, _other: World, _random: Random) -> Any:
     return status, world.client.configure_embedding_model(usual, wait=True)
 
 
+def _export(world: World, _other: World, _random: Random) -> Any:
+    """Return all items."""
+    items: list[Any] = []
+    cursor: str | None = None
+    while True:
+        page = world.client.export_items(cursor=cursor, limit=50)
+        items += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return items
+
+
+def _ingest(world: World, _other: World, _random: Random) -> Any:
+    entity = {"kind": "entity", "id": f"{world.name}-new", "name": world.secret, "type": "firm"}
+    relationship = {
+        "kind": "relationship",
+        "source_entity_id": f"{world.name}-new",
+        "target_entity_id": f"{world.name}-new",
+        "relationship_type": f"{world.name} likes",
+        "stored_type": "RELATED_TO",
+    }
+    return world.client.ingest_items([entity, relationship])
+
+
 def _texts(world: World) -> list[str]:
     return [f"{world.name} Corp uses pandas. {world.secret} does not.", COMMON]
 
@@ -181,6 +205,7 @@ CALLS: dict[str, Call] = {
         f"{world.name}-part-{random.randrange(4)}", "pandas", f"{world.name} likes"
     ),
     "detect_communities": _communities,
+    "export_items": _export,
     "extract_entities": lambda world, _, random: world.client.extract_entities(
         random.choice(_texts(world)), random.choice([None, "talk"]), context={"note": world.secret}
     ),
@@ -205,6 +230,7 @@ CALLS: dict[str, Call] = {
     "get_message": lambda world, *_: world.client.get_message("talk:0"),
     "get_metrics": _metrics,
     "graph_data_science": _library,
+    "ingest_items": _ingest,
     "list_conversations": lambda world, _, random: world.client.list_conversations(
         _filters(world, random), order="id"
     ),
@@ -295,6 +321,17 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     ),
     "find_similar_entities": lambda world, other, _: world.client.find_similar_entities(
         f"{other.name} Corp"
+    ),
+    "ingest_items": lambda world, other, _: world.client.ingest_items(
+        [
+            {
+                "kind": "relationship",
+                "source_entity_id": "pandas",
+                "target_entity_id": f"{other.name}-corp",
+                "relationship_type": "uses",
+                "stored_type": "USES",
+            }
+        ]
     ),
     "list_merges": lambda world, other, _: world.client.list_merges(
         cursor=(other.merges or ["merge:none"])[-1]

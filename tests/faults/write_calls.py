@@ -253,7 +253,37 @@ WRITE_CALLS = [
     ),
 ]
 
+ITEMS = [
+    {"kind": "entity", "id": "neo4j", "name": "Neo4j", "type": "technology"},
+    {
+        "kind": "conversation",
+        "conversation_id": "talk",
+        "messages": [{**SAID[1], "id": "talk-1"}],
+        "knowledge": {"talk-1": {"mentions": [{"entity_id": "neo4j", "count": 1}]}},
+    },
+    {
+        "kind": "decision",
+        "id": "decision:1",
+        "conversation_id": "talk",
+        "decision_type": "architecture",
+        "context": "We need a graph.",
+        "outcome": "Use Neo4j.",
+        "status": "proposed",
+        "entity_ids": ["neo4j"],
+        "evidence": ["talk-1"],
+    },
+    {
+        "kind": "relationship",
+        "source_entity_id": "neo4j",
+        "target_entity_id": "neo4j",
+        "relationship_type": "uses",
+        "stored_type": "USES",
+        "sources": ["talk-1"],
+    },
+]
+
 WRITE_CALLS += [
+    WriteCall("ingest_items", lambda client, _: client.ingest_items(ITEMS), is_atomic=False),
     WriteCall(
         "update_message",
         lambda client, _: client.update_message("talk:2", CHANGED[2]["content"]),
@@ -291,6 +321,7 @@ WRITE_CALLS += [
 OTHERS = {
     "build_context", "cleanup_memory", "clear_cache", "close", "configuration", "configure_cache",
     "configure_memory_management", "configure_parallel_processing", "detect_communities",
+    "export_items",
     "find_central_entities", "find_duplicate_entities", "find_shortest_paths",
     "find_similar_entities", "generate_embeddings", "get_conversation_stats",
     "get_decision", "get_document", "get_embedding_status", "get_entity", "get_graph_analytics",

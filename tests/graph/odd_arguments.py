@@ -202,6 +202,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "dry_run": True,
     },
     "detect_communities": {"algorithm": "wcc", "min_size": 2, "weighted": False},
+    "export_items": {"cursor": None, "limit": 3},
     "extract_entities": {
         "text": "We use pandas.",
         "conversation_id": "odd",
@@ -241,6 +242,21 @@ CALLS: dict[str, dict[str, Any]] = {
     "get_message": {"message_id": "odd-1"},
     "get_metrics": {},
     "graph_data_science": {"directed": False, "costs": False},
+    "ingest_items": {
+        "items": [
+            {
+                "kind": "entity",
+                "id": "odd-a",
+                "name": "Odd A",
+                "type": "library",
+                "confidence": 0.5,
+                "aliases": ["odd alias"],
+                "metadata": {"key": "a"},
+                "origin": "user",
+                "created_at": "2026-01-02T03:04:05Z",
+            }
+        ]
+    },
     "list_conversations": {
         "filters": LIST_FILTERS,
         "order": "newest",

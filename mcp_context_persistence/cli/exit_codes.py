@@ -1,0 +1,106 @@
+"""Exit codes of the commands, and what is printed when a command fails."""
+
+import json
+import sys
+
+import click
+
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    NotFoundError,
+    ValidationError,
+)
+
+FAILED, BAD_INPUT, NOTHING_FOUND, UNREACHABLE, PARTLY_DONE = 1, 2, 3, 4, 5
+INTERRUPTED = 130
+
+EXPLANATION = (
+    "Exit codes: 0 done, 1 failed, 2 bad input, 3 nothing found, 4 the store cannot be opened, "
+    "5 partly done, 130 stopped."
+)
+
+
+class InputError(click.UsageError):
+    """The command was called wrongly; the text holds nothing that the user wrote."""
+
+
+class StoreError(click.ClickException):
+    """The store cannot be opened."""
+
+    exit_code = UNREACHABLE
+
+    def __init__(self, error: ContextPersistenceError) -> None:
+        """Take the error of the client."""
+        super().__init__(str(error))
+        self.retryable = error.retryable
+
+
+def report(error: click.ClickException | ContextPersistenceError, *, as_json: bool) -> int:
+    """Print one line about an error to standard error, and return the exit code."""
+    if isinstance(error, ContextPersistenceError):
+        text, retryable, outcome = str(error), error.retryable, error.outcome
+        code = _find_code(error)
+    else:
+        text = describe(error)
+        retryable, outcome = getattr(error, "retryable", False), "not_applied"
+        code = error.exit_code
+    text = " ".join(text.split())
+    if as_json:
+        fields = {"error": text, "exit_code": code, "retryable": retryable, "outcome": outcome}
+        line = json.dumps(fields, ensure_ascii=False)
+    else:
+        line = f"error: {text}"
+    click.echo(line, file=sys.stderr)
+    return code
+
+
+def _find_code(error: ContextPersistenceError) -> int:
+    if isinstance(error, ValidationError):
+        return BAD_INPUT
+    return NOTHING_FOUND if isinstance(error, NotFoundError) else FAILED
+
+
+def describe(error: click.ClickException) -> str:
+    """Return the text of an error without any value that the user wrote."""
+    if not isinstance(error, click.UsageError) or isinstance(error, InputError):
+        return error.format_message()
+    if isinstance(error, click.MissingParameter):
+        text = f"{_name_parameter(error)} is missing"
+    elif isinstance(error, click.BadParameter):
+        text = f"{_name_parameter(error)} {_describe_type(error.param)}"
+    elif isinstance(error, click.BadOptionUsage):
+        text = f"{error.option_name} needs a value"
+    elif isinstance(error, click.exceptions.NoSuchCommand):
+        text = "there is no such command"
+    elif isinstance(error, click.NoSuchOption):
+        names = ", ".join(sorted(error.possibilities or ()))
+        text = "there is no such option" + (f"; similar ones: {names}" if names else "")
+    else:
+        text = "there are too many arguments"
+    path = error.ctx.command_path if error.ctx else "context-persistence"
+    return f"{text} (see {path} --help)"
+
+
+def _name_parameter(error: click.BadParameter) -> str:
+    if error.param is None:
+        return "a value"
+    if isinstance(error.param, click.Option):
+        return max(error.param.opts, key=len)
+    return error.param.human_readable_name
+
+
+def _describe_type(parameter: click.Parameter | None) -> str:
+    """Say which values a parameter takes."""
+    kind = parameter.type if parameter else None
+    if isinstance(kind, click.Choice):
+        return f"must be one of: {', '.join(map(str, kind.choices))}"
+    if isinstance(kind, (click.IntRange, click.FloatRange)):
+        noun = "an integer" if isinstance(kind, click.IntRange) else "a number"
+        low = "" if kind.min is None else f" of at least {kind.min}"
+        high = "" if kind.max is None else f"{' and' if low else ' of'} at most {kind.max}"
+        return f"must be {noun}{low}{high}"
+    if kind in {click.INT, click.FLOAT}:
+        return f"must be {'an integer' if kind == click.INT else 'a number'}"
+    if isinstance(kind, click.Path):
+        return "must be a file that exists" if kind.exists else "must be a path of the right kind"
+    return "is not valid"

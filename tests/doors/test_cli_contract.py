@@ -1,0 +1,251 @@
+"""What scripts rely on: fields of JSON, exit codes, errors without values, help, completion."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from mcp_context_persistence.cli import main
+from mcp_context_persistence.cli.help_pages import split_help
+from tests.doors.cli_runner import open_commands
+
+SECRET = "hunter2secret"
+PAGE = Path(__file__).parents[2] / "docs/command-line.md"
+MESSAGE = {
+    "id": "standup-1",
+    "role": "user",
+    "content": "We decided to use pandas. Please always answer in French.",
+}
+STANDUP = {"conversation_id": "standup", "messages": [MESSAGE]}
+
+
+@pytest.fixture
+def commands(server, namespace, monkeypatch):
+    return open_commands(server, namespace, monkeypatch)
+
+
+@pytest.fixture
+def filled(commands, client):
+    """Return the commands of a namespace in which every example has something to work on."""
+    names = ("OrderValidator", "pandas", "ACME Corporation", "Acme")
+    client.update_knowledge_graph([{"name": name, "type": "organization"} for name in names], [])
+    client.create_relationship("OrderValidator", "pandas", "uses")
+    client.save_conversation("standup", [MESSAGE], metadata={"project": "orders"})
+    return commands
+
+
+# The fields of each line that --json prints; a field may be added, but none may go.
+FIELDS = {
+    "search pandas": {
+        "content", "conversation_id", "explanation", "id", "message_id", "metadata", "name",
+        "role", "similarity_score", "timestamp", "type",
+    },
+    "context pandas": {"citations", "confidence", "instructions", "notes", "text", "tokens"},
+    "load standup": {
+        "conversation_id", "created_at", "leaf_id", "messages", "metadata", "next_cursor",
+        "project_path", "total_messages", "updated_at",
+    },
+    "list": {
+        "conversation_id", "created_at", "metadata", "mode", "project_path", "total_messages",
+        "updated_at",
+    },
+    "list entities": {
+        "aliases", "confidence", "created_at", "description", "id", "mention_count", "metadata",
+        "name", "type",
+    },
+    "instructions list": {
+        "attribute", "id", "kind", "message_id", "scope", "status", "subject", "text",
+        "timestamp",
+    },
+    "decisions propose standup": {"conversation_id", "outdated", "proposals", "saved"},
+    "list decisions": {
+        "confidence", "context", "conversation_id", "created_at", "decision_type", "id",
+        "outcome", "status",
+    },
+    "extract pandas": {"entities", "relationships", "stored", "unasserted"},
+    "relate OrderValidator checks pandas": {"created", "relationship"},
+    "graph OrderValidator": {
+        "confidence", "direction", "distance", "entity_id", "name", "relationship_type", "type",
+    },
+    "graph OrderValidator --to pandas": {
+        "confidence", "entities", "from_entity", "length", "relationship_type", "steps",
+        "to_entity",
+    },
+    "stats": {"stats"},
+    "analytics": {"avg_degree", "clustering", "components", "density", "total_edges"},
+    "analytics --central pagerank": {"centrality_score", "id", "name", "type"},
+    "communities": {"entities", "id", "label", "size"},
+    "duplicates": {"compared", "groups", "pairs", "total_pairs", "truncated"},
+    "merge pandas Acme": {"kept_id", "merge_id", "merged_ids"},
+    "list merges": {"kept", "merge_id", "merged", "merged_at", "undone_at"},
+    "config": {"database_url", "namespace", "deadline"},
+    "append standup Done.": {"created_ids", "differing_ids", "total_messages", "unchanged_ids"},
+    "delete conversation standup --dry-run": {"changed", "deleted", "dry_run", "existed"},
+    "delete conversation standup --yes": {"changed", "deleted", "dry_run", "existed"},
+}  # fmt: skip
+
+
+def test_json_has_these_fields(filled):
+    for words, fields in FIELDS.items():
+        lines = filled.read(*shlex.split(words))
+        assert lines, words
+        for line in lines:
+            assert fields <= line.keys(), (words, sorted(fields - line.keys()))
+
+
+def test_lines_in_a_pipe_have_no_colors_and_no_width(filled, client):
+    client.save_conversation("wide", [{"role": "user", "content": f"pandas\t\x1b[31m {'x' * 300}"}])
+    (line,) = filled.print("search", "pandas", "--conversation", "wide", "--type", "message")
+    assert "\x1b" not in line
+    assert line.endswith("x" * 300)
+    assert line.count("\t") == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        f"search a --limit {SECRET}",
+        f"search a --mode {SECRET}",
+        f"search a --{SECRET}",
+        f"search a {SECRET}",
+        f"search a --since {SECRET}",
+        f"search a --where {SECRET}",
+        f"{SECRET}",
+        f"list {SECRET}",
+        f"instructions {SECRET}",
+        f"load {SECRET} --limit 0",
+        f"delete message {SECRET}",
+        f"delete relationship {SECRET} --yes",
+        f"merge {SECRET}",
+        f"relate {SECRET} `{SECRET} x",
+        f"relate {SECRET} uses x --confidence 7",
+        f"save {SECRET}.jsonl",
+        f"append {SECRET}",
+        f"decisions save {SECRET} x",
+        f"completion {SECRET}",
+        f"analytics --central {SECRET}",
+        f"context {SECRET} --tokens -1",
+        "search ''",
+    ],
+)
+def test_bad_input_ends_with_2_and_one_line_without_values(commands, words):
+    arguments = shlex.split(words)
+    for options in ([], ["--json"]):
+        result = commands.run(*options, *arguments)
+        assert result.exit_code == 2, result.output
+        assert result.stdout == ""
+        assert result.stderr.count("\n") == 1
+        assert SECRET not in result.stderr
+    assert json.loads(result.stderr)["exit_code"] == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["load nothing", "graph nothing", "search x", "delete message nothing --yes",
+     "instructions retire nothing", "relate a uses b"],
+)  # fmt: skip
+def test_nothing_found_ends_with_3(commands, words):
+    result = commands.run(*shlex.split(words))
+    assert result.exit_code == 3, result.stderr
+
+
+def test_a_store_that_cannot_be_opened_ends_with_4():
+    words = ["--store", "bolt://127.0.0.1:1", "--json", "stats"]
+    result = CliRunner().invoke(main.commands, words, env={"CONTEXT_DB_USER": None})
+    assert result.exit_code == 4
+    assert json.loads(result.stderr)["retryable"] is True
+
+
+def test_conversations_that_cannot_be_saved_are_named_and_the_others_saved(commands):
+    text = f'{json.dumps(STANDUP)}\n{{"conversation_id": "{SECRET}"}}\n'
+    result = commands.run("save", "-", text=text)
+    assert (result.exit_code, result.stdout) == (5, "standup\n")
+    assert result.stderr.startswith("error: line 2: messages")
+    assert SECRET not in result.stderr
+    result = commands.run("save", "-", text=text.splitlines()[1])
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_an_answer_of_no_deletes_nothing(filled, monkeypatch):
+    monkeypatch.setattr("mcp_context_persistence.cli.deletion.sys.stdin.isatty", bool)
+    result = filled.run("delete", "conversation", "standup", text="y\n")
+    assert result.exit_code == 2  # nobody can be asked
+    assert filled.print("list")
+
+
+def test_help_lists_every_command_with_its_own_text():
+    context = main.commands.make_context("context-persistence", ["--help"], resilient_parsing=True)
+    page = CliRunner().invoke(main.commands, ["--help"]).stdout
+    for name, (_, text) in main.COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(text[:30])}", page, re.MULTILINE), name
+        command = main.commands.get_command(context, name)
+        help_text, _ = split_help(command.help)
+        assert help_text, name
+        assert CliRunner().invoke(main.commands, [name, "--help"]).exit_code == 0
+    assert "130 stopped" in page
+
+
+def list_commands(group, *names):
+    """Yield all commands below a group with their words."""
+    context = group.make_context("context-persistence", [], resilient_parsing=True)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*names, name), command
+        if hasattr(command, "list_commands"):
+            yield from list_commands(command, *names, name)
+
+
+def read_examples():
+    """Return the examples of all help pages and those of the documentation, in their order."""
+    examples = [
+        line for _, command in list_commands(main.commands) for line in split_help(command.help)[1]
+    ]
+    blocks = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    examples += [line for line in lines if line.startswith("context-persistence")]
+    # What deletes comes last, so that the others find what they name.
+    return sorted(examples, key=lambda line: " delete " in line or " merge " in line)
+
+
+def test_the_examples_run(filled, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("chats.jsonl").write_text(json.dumps(STANDUP))
+    Path("runbook.md").write_text("Restart PostgreSQL first.")
+    exported = "\n".join(filled.print("export"))
+    Path("memory.jsonl").write_text(exported)
+    examples = read_examples()
+    assert len(examples) > 20
+    for line in examples:
+        command, _, _ = line.partition(" | ")
+        words = shlex.split(command.partition(" > ")[0].partition("#")[0])[1:]
+        if words[0] == "server" or "--store" in words:
+            continue  # these have servers of their own, see tests/acceptance/test_command_line.py
+        if "--namespace" in words:
+            place = words.index("--namespace") + 1
+            words[place] = f"{filled.namespace}-{words[place]}"
+        result = filled.run(*words, text=json.dumps(STANDUP))
+        assert result.exit_code in {0, 3}, (line, result.stderr)
+
+
+def test_the_page_lists_every_command():
+    table = PAGE.read_text().split("## Commands\n")[1].split("\n## ")[0]
+    listed = set(re.findall(r"^\| `([a-z]+)", table, re.MULTILINE))
+    assert listed == set(main.COMMANDS)
+
+
+def test_words_are_completed():
+    def complete(words, start):
+        completion = ShellComplete(main.commands, {}, "context-persistence", "_X")
+        return [item.value for item in completion.get_completions(words, start)]
+
+    assert complete([], "se") == ["server", "search"]
+    assert "--mode" in complete(["search"], "--")
+    assert complete(["search", "--mode"], "h") == ["hybrid"]
+    assert complete(["instructions"], "re") == ["retire"]
+    for shell in ("bash", "zsh", "fish"):
+        script = CliRunner().invoke(main.commands, ["completion", shell]).stdout
+        assert "_CONTEXT_PERSISTENCE_COMPLETE" in script

@@ -1,0 +1,44 @@
+"""The commands that write and read conversations, against a real server."""
+
+import json
+
+import pytest
+
+from tests.doors.cli_runner import open_commands
+
+TALKS = [
+    {
+        "conversation_id": f"talk-{number}",
+        "messages": [{"id": f"talk-{number}-a", "role": "user", "content": text}],
+        "metadata": {"project": "orders", "year": 2026},
+    }
+    for number, text in enumerate(
+        ("The OrderParser class uses pandas.", "We water the tomatoes in the evening.")
+    )
+]
+LINES = "".join(json.dumps(talk) + "\n" for talk in TALKS)
+
+
+@pytest.fixture
+def commands(server, namespace, monkeypatch):
+    return open_commands(server, namespace, monkeypatch)
+
+
+def test_conversations_are_saved_and_loaded(commands):
+    assert commands.print("save", "-", text=LINES) == ["talk-0", "talk-1"]
+    assert commands.print("load", "talk-0") == ["user: The OrderParser class uses pandas."]
+    (loaded,) = commands.read("load", "talk-0")
+    assert loaded["messages"][0]["id"] == "talk-0-a"
+    assert loaded["total_messages"] == 1
+    assert loaded["metadata"] == {"project": "orders", "year": 2026}
+
+
+def test_a_search_prints_one_result_in_each_line(commands):
+    commands.run("save", "-", text=LINES)
+    lines = commands.print("search", "tomatoes", "--type", "message", "--limit", "1")
+    score, kind, key, text = lines[0].split("\t")
+    assert 0 < float(score) <= 1
+    assert (kind, key, text) == ("message", "talk-1-a", "We water the tomatoes in the evening.")
+    (result,) = commands.read("search", "tomatoes", "--type", "message", "--limit", "1")
+    assert result["id"] == "talk-1-a"
+    assert {"id", "type", "content", "similarity_score", "explanation"} <= result.keys()

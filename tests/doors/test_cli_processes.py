@@ -1,0 +1,115 @@
+"""Commands as processes of their own: pipes, signals and what they import."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COMMAND = str(Path(sys.executable).parent / "context-persistence")
+TALK = {
+    "conversation_id": "talk",
+    "messages": [{"role": "user", "content": "The OrderParser class uses pandas."}],
+}
+
+
+@pytest.fixture
+def start(server, namespace):
+    """Start a command on the namespace, from another folder and with few variables."""
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    environment |= {
+        "CONTEXT_DB_URL": server.bolt_url,
+        "CONTEXT_NAMESPACE": namespace,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    if server.auth:
+        environment |= {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
+    started: list[subprocess.Popen[str]] = []
+
+    def start_command(*words):
+        started.append(
+            subprocess.Popen(
+                [COMMAND, *words],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+                cwd="/",
+            )
+        )
+        return started[-1]
+
+    yield start_command
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_conversation_goes_through_pipes(start):
+    saving = start("save", "-")
+    output, errors = saving.communicate(json.dumps(TALK), timeout=120)
+    assert (saving.returncode, output) == (0, "talk\n"), errors
+    searching = start("search", "-", "--json", "--type", "message")
+    output, errors = searching.communicate("who uses pandas?", timeout=120)
+    assert searching.returncode == 0, errors
+    assert [json.loads(line)["conversation_id"] for line in output.splitlines()] == ["talk"]
+    assert errors.startswith("confidence 0.")  # a note, beside the JSON
+
+
+def test_an_interrupt_ends_with_130(start):
+    process = start("save", "-")
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(TALK) + "\n")
+    process.stdin.flush()
+    reading = start("list")  # takes as long as the other needs to wait for its input
+    assert reading.communicate(timeout=120)[0] == ""
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert errors.endswith("stopped\n")
+    assert "Traceback" not in errors
+
+
+def test_a_reader_may_close_the_output(start):
+    process = start("--help")
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (["--version"], ("neo4j", "pydantic", "rich", "numpy")),
+        (["--help"], ("neo4j", "pydantic", "rich", "numpy")),
+        (["stats"], ("spacy", "rich", "pandas")),
+        (["search", "pandas"], ("spacy", "rich", "pandas", "redis")),
+    ],
+)
+def test_commands_import_only_what_they_need(server, namespace, words, unwanted):
+    script = (
+        "import sys\n"
+        "from mcp_context_persistence.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n    pass\n"
+        f"print([name for name in {unwanted!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    options = ["--store", server.bolt_url, "--namespace", namespace]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    if server.auth:
+        environment |= {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
+    done = subprocess.run(
+        [sys.executable, "-c", script, *options, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        env=environment,
+    )
+    assert done.stderr.splitlines()[-1] == "[]"
