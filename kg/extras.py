@@ -11,6 +11,7 @@ REQUIREMENTS = {
     "gliner": ("gliner>=0.2.24,<0.3",),
     "redis": ("redis>=6",),
     "telemetry": ("opentelemetry-api>=1.30",),
+    "api": ("fastapi>=0.165,<0.166", "uvicorn>=0.54,<1", "limits>=5.8,<6"),
 }
 
 

@@ -10,6 +10,7 @@ import click
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.cli.init import init
+from mcp_context_persistence.cli.serve import keys, serve
 from mcp_context_persistence.cli.server import server
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
@@ -24,6 +25,8 @@ def commands() -> None:
 
 commands.add_command(server)
 commands.add_command(init)
+commands.add_command(serve)
+commands.add_command(keys)
 
 
 @commands.command()

@@ -1,0 +1,222 @@
+"""The REST application."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import current_default_thread_limiter, run_sync
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mcp_context_persistence import __version__
+from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.rest.callers import Credentials
+from mcp_context_persistence.rest.guard import Answer, Guard
+from mcp_context_persistence.rest.operations import (
+    PROBLEM_RESPONSES,
+    SCOPE_KEY,
+    Service,
+    StrictRoute,
+)
+from mcp_context_persistence.rest.problems import (
+    PROBLEMS,
+    ProblemDetails,
+    ProblemError,
+    from_client_error,
+    from_http_error,
+    from_validation_errors,
+)
+from mcp_context_persistence.rest.readiness import Readiness
+from mcp_context_persistence.rest.request_metrics import RequestMetrics
+from mcp_context_persistence.rest.routers import (
+    analytics,
+    conversations,
+    decisions,
+    documents,
+    graph,
+    ingest,
+    instructions,
+    namespaces,
+    search,
+    texts,
+)
+from mcp_context_persistence.service.clients import ClientPool
+from mcp_context_persistence.service.lease import (
+    CHALLENGE_CHARACTERS,
+    CHALLENGE_HEADER,
+    PROOF_HEADER,
+    LocalSecret,
+)
+from mcp_context_persistence.service.settings import ServiceSettings
+
+ROUTERS = (
+    conversations,
+    documents,
+    decisions,
+    instructions,
+    graph,
+    search,
+    analytics,
+    texts,
+    ingest,
+    namespaces,
+)
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DESCRIPTION = """Memory for AI assistants, stored as one property graph in Neo4j.
+
+The namespace comes from the key. Every error is a problem (RFC 9457) that says whether the same
+request may succeed later (`retryable`) and what happened to the data (`outcome`)."""
+
+
+def create_app(
+    settings: ServiceSettings | None = None, *, secret: LocalSecret | None = None
+) -> FastAPI:
+    """Return the application; it opens the store when it starts.
+
+    Args:
+        settings: None means those of the environment.
+        secret: Of the lease, so that other processes of the same user can call.
+
+    Raises:
+        ValidationError: The environment is not valid.
+    """
+    settings = settings or ServiceSettings.from_environment()
+    credentials = Credentials(settings, secret)
+    clients, metrics = ClientPool(settings), RequestMetrics()
+    readiness = Readiness(clients, settings.namespace)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = settings.threads
+        readiness.start()
+        await run_sync(app.openapi)  # which takes a while
+        try:
+            yield
+        finally:
+            await run_sync(readiness.stop)
+            await run_sync(clients.close)
+
+    app = FastAPI(
+        title="Context Persistence",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # these pages load scripts of other sites
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.service = Service.create(clients, credentials.keys and credentials.keys.secret)
+    app.state.metrics = metrics
+    for module in ROUTERS:
+        app.include_router(module.router, prefix="/v1")
+    app.include_router(_build_operators_router(metrics))
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
+    _add_handlers(app)
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        credentials=credentials,
+        metrics=metrics,
+        open_answers=_build_open_answers(readiness, secret),
+    )
+    return app
+
+
+def _build_operators_router(metrics: RequestMetrics) -> APIRouter:
+    router = APIRouter(route_class=StrictRoute, tags=["operation"])
+
+    @router.get(
+        "/metrics",
+        operation_id="metrics",
+        summary="Read the counts and times of the requests, as Prometheus does.",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "Metrics",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **PROBLEM_RESPONSES,
+        },
+        openapi_extra={SCOPE_KEY: "admin"},
+    )
+    def read_metrics() -> Response:
+        return Response(metrics.render(), media_type=METRICS_TYPE)
+
+    return router
+
+
+def _build_open_answers(readiness: Readiness, secret: LocalSecret | None) -> dict[str, Answer]:
+    """Return the answers that need no key; they tell neither versions nor names."""
+    probes = CapacityLimiter(2)  # of their own, so that they do not wait for calls
+
+    async def answer_health(headers: Headers) -> Response:
+        challenge = headers.get(CHALLENGE_HEADER, "")
+        is_challenge = secret is not None and len(challenge) == CHALLENGE_CHARACTERS
+        proof = secret.prove(challenge) if secret is not None and is_challenge else None
+        return _json({"status": "alive"}, headers={PROOF_HEADER: proof} if proof else None)
+
+    async def answer_readiness(_headers: Headers) -> Response:
+        is_ready, parts = await run_sync(readiness.check, limiter=probes)
+        return _json({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+
+    return {"/healthz": answer_health, "/readyz": answer_readiness}
+
+
+def _json(
+    content: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(json.dumps(content), status, headers, "application/json")
+
+
+def _add_handlers(app: FastAPI) -> None:
+    """Answer every error with a problem, those of the framework too."""
+
+    def answer(request: Request, problem: ProblemError) -> Response:
+        return problem.respond(getattr(request.state, "request_id", None))
+
+    async def answer_client_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ContextPersistenceError)  # noqa: S101 - as it is registered
+        return answer(request, from_client_error(error))
+
+    async def answer_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
+        return answer(request, from_http_error(error))
+
+    async def answer_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as it is registered
+        return answer(request, from_validation_errors(error.errors()))
+
+    async def answer_failure(request: Request, _error: Exception) -> Response:
+        problem = ProblemError("failed", "the log of the service says why", outcome="unknown")
+        return answer(request, problem)
+
+    app.add_exception_handler(ContextPersistenceError, answer_client_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_validation)
+    app.add_exception_handler(Exception, answer_failure)
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in (ProblemDetails, ingest.LineAnswer):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        kinds = [f"/problems/{kind}" for kind in PROBLEMS]
+        schemas["ProblemDetails"]["properties"]["type"]["enum"] = kinds
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+        app.openapi_schema = document
+    return app.openapi_schema
