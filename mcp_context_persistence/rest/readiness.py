@@ -36,9 +36,8 @@ class Readiness:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread; the store may be open."""
+        """Let the thread end after what it does now."""
         self._stop.set()
-        self._thread.join()
 
     def check(self) -> tuple[bool, Mapping[str, str]]:
         """Return whether all parts are ready, and the state of each of them."""

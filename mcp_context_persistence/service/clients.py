@@ -15,6 +15,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.service.settings import ServiceSettings
 
+STOPPING = "The service is stopping."
 FAILURE_SECONDS = 1.0  # for which a failed opening is not tried again
 
 
@@ -57,20 +58,19 @@ class ClientPool:
                 entry.users -= 1
 
     def close(self) -> None:
-        """Close all clients; each waits for its calls."""
+        """Close all clients; each waits for its calls. One that is being opened closes itself."""
         with self._lock:
             self._is_closed = True
             entries = list(self._entries.values())
             self._entries.clear()
         for entry in entries:
-            with entry.lock:
-                if entry.client is not None:
-                    entry.client.close()
+            if entry.client is not None:
+                entry.client.close()
 
     def _take(self, namespace: str) -> tuple[_Entry, list[ContextPersistenceClient]]:
         with self._lock:
             if self._is_closed:
-                raise DatabaseError("The service is stopping.", retryable=True)
+                raise DatabaseError(STOPPING, retryable=True)
             entry = self._entries.get(namespace)
             resting: list[ContextPersistenceClient] = []
             if entry is None:
@@ -103,7 +103,7 @@ class ClientPool:
             if entry.client is None:
                 if entry.failure and time.monotonic() - entry.failed_at < FAILURE_SECONDS:
                     raise entry.failure
-                entry.client = self._make_client(entry, namespace)
+                return self._make_client(entry, namespace)
             return entry.client
         finally:
             entry.lock.release()
@@ -111,7 +111,7 @@ class ClientPool:
     def _make_client(self, entry: _Entry, namespace: str) -> ContextPersistenceClient:
         settings = self._settings
         try:
-            return ContextPersistenceClient(
+            client = ContextPersistenceClient(
                 settings.database_url,
                 config=None if settings.config is None else dict(settings.config),
                 auth=settings.auth,
@@ -124,3 +124,9 @@ class ClientPool:
             )
             entry.failed_at = time.monotonic()
             raise entry.failure from error
+        with self._lock:
+            if not self._is_closed:
+                entry.client = client
+                return client
+        client.close()
+        raise DatabaseError(STOPPING, retryable=True)

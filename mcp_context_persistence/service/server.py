@@ -83,7 +83,7 @@ def serve(
         try:
             secret = lease.secret if lease else LocalSecret()
             _raise_file_limit()
-            server = _Server(_configure(make_app(settings, secret)), lease, report)
+            server = _Server(configure(make_app(settings, secret)), lease, report)
             with _quiet_signals():
                 server.run(sockets=[listener])
         finally:
@@ -120,7 +120,8 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _configure(app: ASGIApp) -> uvicorn.Config:
+def configure(app: ASGIApp) -> uvicorn.Config:
+    """Return the configuration of uvicorn for an application of the service."""
     return uvicorn.Config(
         app,
         http=TimedProtocol,

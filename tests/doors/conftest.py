@@ -1,5 +1,6 @@
 """Fixtures of the doors."""
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,15 +10,20 @@ import pytest
 @pytest.fixture(scope="module")
 def open_service(server: Any) -> Iterator[Any]:
     """A service without keys, on a real socket and a real Neo4j."""
-    from tests.conftest import RUN
-    from tests.doors.rest_service import run_service
+    from mcp_context_persistence import ContextPersistenceClient
     from mcp_context_persistence.service.settings import ServiceSettings
+    from tests.doors.rest_service import run_service
 
+    namespace = f"test-rest-{uuid.uuid4().hex[:12]}"
     settings = ServiceSettings(
-        database_url=server.bolt_url, auth=server.auth, namespace=f"{RUN}open-service"
+        database_url=server.bolt_url, auth=server.auth, namespace=namespace
     )
     with run_service(settings) as service:
         yield service
+    with ContextPersistenceClient(
+        server.bolt_url, auth=server.auth, namespace=namespace
+    ) as client:
+        client.delete_namespace(namespace)
 
 
 @pytest.fixture

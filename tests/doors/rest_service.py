@@ -13,7 +13,7 @@ import uvicorn
 
 from mcp_context_persistence.main import create_service
 from mcp_context_persistence.service.lease import LocalSecret
-from mcp_context_persistence.service.protocol import TimedProtocol
+from mcp_context_persistence.service.server import configure
 from mcp_context_persistence.service.settings import ServiceSettings
 
 
@@ -36,22 +36,20 @@ class RunningService:
 
 @contextlib.contextmanager
 def run_service(
-    settings: ServiceSettings, *, secret: LocalSecret | None = None
+    settings: ServiceSettings, *, secret: LocalSecret | None = None, path: str = "/readyz"
 ) -> Iterator[RunningService]:
-    """Run a service in a thread; it is ready, and ends with the block."""
+    """Run a service in a thread until the block ends; at its begin, the path answers with 200."""
     app = create_service(settings, secret=secret)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app, http=TimedProtocol, ws="none", log_config=None, lifespan="on", proxy_headers=False
-    )
-    server = uvicorn.Server(config)
+    listener.listen(1_024)
+    server = uvicorn.Server(configure(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     service = RunningService(port=listener.getsockname()[1], app=app, settings=settings)
     try:
         with service.open_client() as client:
-            wait_until_ready(client)
+            wait_until_ready(client, path)
         yield service
     finally:
         server.should_exit = True
@@ -59,11 +57,11 @@ def run_service(
         listener.close()
 
 
-def wait_until_ready(client: httpx2.Client, seconds: float = 120) -> None:
+def wait_until_ready(client: httpx2.Client, path: str, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while True:
         with contextlib.suppress(httpx2.TransportError):
-            response = client.get("/readyz")
+            response = client.get(path)
             if response.status_code == 200:
                 return
         assert time.monotonic() < end, "the service does not become ready"
