@@ -42,8 +42,8 @@ ItemId = Annotated[
 ]
 # In queries, where everything arrives as text.
 Flag = Annotated[bool, BeforeValidator(_read_flag), WithJsonSchema({"type": "boolean"})]
-Integer = Annotated[int, BeforeValidator(_read_integer)]
-PageLimit = Annotated[Integer, Field(ge=1, le=limits.LISTED_ITEMS)]
+READ_INTEGER = BeforeValidator(_read_integer)
+PageLimit = Annotated[int, Field(ge=1, le=limits.LISTED_ITEMS), READ_INTEGER]
 Cursor = Annotated[
     str, Field(min_length=1, max_length=4_096, description="`next_cursor` of the page before")
 ]

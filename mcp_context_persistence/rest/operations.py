@@ -1,7 +1,7 @@
 """How a call of the client becomes a route: scope, strict request, thread, response."""
 
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from email.message import Message as MimeMessage
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -40,6 +40,15 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
         "5XX": "The call failed; `retryable` and `outcome` tell what to do",
     }.items()
 }
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "The item has not changed"}}
+HEADERS = {
+    "If-Match": "`ETag` of the item as it must be stored, or `*`; else the status is 412",
+    "If-None-Match": "`ETag` of the item that the caller has, or `*`",
+    "Idempotency-Key": "A name of this request; a repeated request with it adds no message again",
+}
+READ_HEADERS = ("If-None-Match",)
+WRITE_HEADERS = ("If-Match", "If-None-Match")
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -171,6 +180,7 @@ def operation(
     scope: str,
     response: type[BaseModel],
     summary: str | None = None,
+    headers: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the options of a route that is a call of the client.
 
@@ -179,23 +189,39 @@ def operation(
         scope: What a key needs for it.
         response: Model of the response.
         summary: One sentence; None means the first line of the method's documentation.
+        headers: Names in `HEADERS` that the route reads.
     """
     if scope not in SCOPES:
         raise ValueError("a route has one of the scopes of keys")
-    documentation = getattr(ContextPersistenceClient, method.split(".")[0]).__doc__ or ""
+    documentation = (
+        getattr(ContextPersistenceClient, method.split(".", maxsplit=1)[0]).__doc__ or ""
+    )
     return {
         "operation_id": method,
         "summary": summary or documentation.strip().splitlines()[0],
         "description": _describe(documentation),
         "response_model": response,
-        "responses": PROBLEM_RESPONSES,
-        "openapi_extra": {SCOPE_KEY: scope},
+        "responses": PROBLEM_RESPONSES | (UNCHANGED if tuple(headers) == READ_HEADERS else {}),
+        "openapi_extra": {
+            SCOPE_KEY: scope,
+            "parameters": [_describe_header(name) for name in headers],
+        },
+    }
+
+
+def _describe_header(name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": HEADERS[name],
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     }
 
 
 def _describe(documentation: str) -> str:
-    """Return what the documentation says before it lists arguments, in paragraphs."""
-    lines = [line.strip() for line in documentation.strip().splitlines()]
+    """Return what the documentation says between its first line and its arguments."""
+    lines = [line.strip() for line in documentation.strip().splitlines()[1:]]
     if "Args:" in lines:
         lines = lines[: lines.index("Args:")]
     if "Raises:" in lines:

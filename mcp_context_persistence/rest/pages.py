@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, WithJsonSchema
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.rest.fields import Cursor, Flag, Integer, Order, PageLimit
+from mcp_context_persistence.rest.fields import READ_INTEGER, Cursor, Flag, Order, PageLimit
 from mcp_context_persistence.rest.operations import QueryArguments
 from mcp_context_persistence.rest.problems import ProblemError
 from mcp_context_persistence.rest.strict_json import load_json
@@ -67,7 +67,7 @@ class InstructionListArguments(QueryArguments):
 class MergeListArguments(QueryArguments):
     """A page of merges."""
 
-    limit: Annotated[Integer, Field(ge=1, le=limits.LISTED_MERGES)] = limits.LISTED_MERGES
+    limit: Annotated[int, Field(ge=1, le=limits.LISTED_MERGES), READ_INTEGER] = limits.LISTED_MERGES
     cursor: Cursor | None = None
 
 

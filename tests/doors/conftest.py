@@ -15,14 +15,10 @@ def open_service(server: Any) -> Iterator[Any]:
     from tests.doors.rest_service import run_service
 
     namespace = f"test-rest-{uuid.uuid4().hex[:12]}"
-    settings = ServiceSettings(
-        database_url=server.bolt_url, auth=server.auth, namespace=namespace
-    )
+    settings = ServiceSettings(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
     with run_service(settings) as service:
         yield service
-    with ContextPersistenceClient(
-        server.bolt_url, auth=server.auth, namespace=namespace
-    ) as client:
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
         client.delete_namespace(namespace)
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.queries.analytics.algorithms import Algorithm, Metric
-from mcp_context_persistence.rest.fields import Flag, Identifier, Integer, ItemId, Share
+from mcp_context_persistence.rest.fields import READ_INTEGER, Flag, Identifier, ItemId, Share
 from mcp_context_persistence.rest.lists import CentralEntities, CommunityList
 from mcp_context_persistence.rest.operations import (
     Body,
@@ -27,7 +27,7 @@ class CentralArguments(QueryArguments):
     """How central entities are found."""
 
     metric: Metric = "pagerank"
-    top_k: Annotated[Integer, Field(ge=1, le=limits.CENTRAL_ENTITIES)] = 10
+    top_k: Annotated[int, Field(ge=1, le=limits.CENTRAL_ENTITIES), READ_INTEGER] = 10
     directed: Flag = False
     weighted: Flag = False
 
@@ -36,7 +36,7 @@ class CommunityArguments(QueryArguments):
     """How communities are found."""
 
     algorithm: Algorithm = "leiden"
-    min_size: Annotated[Integer, Field(ge=1, le=1_000_000)] = 2
+    min_size: Annotated[int, Field(ge=1, le=1_000_000), READ_INTEGER] = 2
     weighted: Flag = False
 
 
@@ -50,7 +50,7 @@ class DuplicateArguments(QueryArguments):
         default_factory=list, description="All of them where it is left out"
     )
     min_score: Share = 0.5
-    limit: Annotated[Integer, Field(ge=1, le=limits.DUPLICATE_PAIRS)] = 100
+    limit: Annotated[int, Field(ge=1, le=limits.DUPLICATE_PAIRS), READ_INTEGER] = 100
 
 
 class MergeEntities(Body):

@@ -7,18 +7,22 @@ from pydantic import Field
 from starlette.responses import Response
 
 from mcp_context_persistence import models
+from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import (
+    READ_INTEGER,
     Cursor,
     Flag,
     Identifier,
-    Integer,
     ItemId,
     MessageBody,
     Metadata,
     Mode,
 )
+from mcp_context_persistence.rest.idempotency import append_once, read_key
 from mcp_context_persistence.rest.operations import (
+    READ_HEADERS,
+    WRITE_HEADERS,
     Body,
     CurrentSession,
     QueryArguments,
@@ -65,7 +69,7 @@ class SaveConversation(Body):
 class HistoryArguments(QueryArguments):
     """A page of a conversation."""
 
-    limit: Annotated[Integer, Field(ge=1, le=limits.APPENDED_MESSAGES)] | None = None
+    limit: Annotated[int, Field(ge=1, le=limits.APPENDED_MESSAGES), READ_INTEGER] | None = None
     before: Annotated[str, Field(max_length=64)] | None = None
     after: Annotated[str, Field(max_length=64)] | None = None
     cursor: Cursor | None = None
@@ -98,7 +102,12 @@ def list_conversations(
 
 @router.put(
     "/conversations/{conversation_id}",
-    **operation("save_conversation", scope="write", response=models.SaveConversationResponse),
+    **operation(
+        "save_conversation",
+        scope="write",
+        response=models.SaveConversationResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def save_conversation(
     session: CurrentSession, conversation_id: ItemId, body: SaveConversation
@@ -115,6 +124,7 @@ def save_conversation(
         "load_conversation_history",
         scope="read",
         response=models.LoadConversationHistoryResponse,
+        headers=READ_HEADERS,
     ),
 )
 def load_conversation_history(
@@ -130,7 +140,12 @@ def load_conversation_history(
 
 @router.delete(
     "/conversations/{conversation_id}",
-    **operation("delete_conversation", scope="forget", response=models.DeleteConversationResponse),
+    **operation(
+        "delete_conversation",
+        scope="forget",
+        response=models.DeleteConversationResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def delete_conversation(
     session: CurrentSession, conversation_id: ItemId, query: Annotated[DeleteArguments, Query()]
@@ -143,20 +158,34 @@ def delete_conversation(
 
 @router.post(
     "/conversations/{conversation_id}/messages",
-    **operation("append_messages", scope="write", response=models.AppendMessagesResponse),
+    **operation(
+        "append_messages",
+        scope="write",
+        response=models.AppendMessagesResponse,
+        headers=(*WRITE_HEADERS, "Idempotency-Key"),
+    ),
 )
 def append_messages(
     session: CurrentSession, conversation_id: ItemId, body: AppendMessages
 ) -> Response:
+    key = read_key(session.request.headers)
+
+    def call(client: ContextPersistenceClient) -> models.AppendMessagesResponse:
+        if key is not None:
+            return append_once(client, conversation_id, body.arguments(), key)
+        return client.append_messages(conversation_id, **body.arguments())
+
     return session.answer(
-        lambda client: client.append_messages(conversation_id, **body.arguments()),
+        call,
         stored=lambda client: client.load_conversation_history(conversation_id, limit=1),
     )
 
 
 @router.get(
     "/messages/{message_id}",
-    **operation("get_message", scope="read", response=models.GetMessageResponse),
+    **operation(
+        "get_message", scope="read", response=models.GetMessageResponse, headers=READ_HEADERS
+    ),
 )
 def get_message(session: CurrentSession, message_id: ItemId) -> Response:
     return session.answer(lambda client: client.get_message(message_id), has_tag=True)
@@ -164,7 +193,12 @@ def get_message(session: CurrentSession, message_id: ItemId) -> Response:
 
 @router.patch(
     "/messages/{message_id}",
-    **operation("update_message", scope="write", response=models.UpdateMessageResponse),
+    **operation(
+        "update_message",
+        scope="write",
+        response=models.UpdateMessageResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def update_message(session: CurrentSession, message_id: ItemId, body: UpdateMessage) -> Response:
     return session.answer(
@@ -175,7 +209,12 @@ def update_message(session: CurrentSession, message_id: ItemId, body: UpdateMess
 
 @router.delete(
     "/messages/{message_id}",
-    **operation("delete_message", scope="forget", response=models.DeleteMessageResponse),
+    **operation(
+        "delete_message",
+        scope="forget",
+        response=models.DeleteMessageResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def delete_message(
     session: CurrentSession, message_id: ItemId, query: Annotated[DeleteArguments, Query()]

@@ -9,7 +9,14 @@ from starlette.responses import Response
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import Identifier, ItemId, Share
-from mcp_context_persistence.rest.operations import Body, CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import (
+    READ_HEADERS,
+    WRITE_HEADERS,
+    Body,
+    CurrentSession,
+    StrictRoute,
+    operation,
+)
 from mcp_context_persistence.rest.pages import DecisionListArguments, DeleteArguments
 
 router = APIRouter(route_class=StrictRoute, tags=["decisions"])
@@ -63,7 +70,9 @@ def save_decision(session: CurrentSession, body: SaveDecision) -> Response:
 
 @router.get(
     "/decisions/{decision_id}",
-    **operation("get_decision", scope="read", response=models.GetDecisionResponse),
+    **operation(
+        "get_decision", scope="read", response=models.GetDecisionResponse, headers=READ_HEADERS
+    ),
 )
 def get_decision(session: CurrentSession, decision_id: ItemId) -> Response:
     return session.answer(lambda client: client.get_decision(decision_id), has_tag=True)
@@ -71,7 +80,12 @@ def get_decision(session: CurrentSession, decision_id: ItemId) -> Response:
 
 @router.delete(
     "/decisions/{decision_id}",
-    **operation("delete_decision", scope="forget", response=models.DeleteDecisionResponse),
+    **operation(
+        "delete_decision",
+        scope="forget",
+        response=models.DeleteDecisionResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def delete_decision(
     session: CurrentSession, decision_id: ItemId, query: Annotated[DeleteArguments, Query()]
@@ -84,7 +98,12 @@ def delete_decision(
 
 @router.post(
     "/decisions/{decision_id}/review",
-    **operation("review_decision", scope="write", response=models.ReviewDecisionResponse),
+    **operation(
+        "review_decision",
+        scope="write",
+        response=models.ReviewDecisionResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def review_decision(session: CurrentSession, decision_id: ItemId, body: ReviewDecision) -> Response:
     return session.answer(

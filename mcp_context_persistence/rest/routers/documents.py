@@ -9,7 +9,14 @@ from starlette.responses import Response
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import Identifier, ItemId, Metadata
-from mcp_context_persistence.rest.operations import Body, CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import (
+    READ_HEADERS,
+    WRITE_HEADERS,
+    Body,
+    CurrentSession,
+    StrictRoute,
+    operation,
+)
 from mcp_context_persistence.rest.pages import DeleteArguments
 
 router = APIRouter(route_class=StrictRoute, tags=["documents"])
@@ -27,7 +34,9 @@ class SaveDocument(Body):
 
 @router.put(
     "/documents/{document_id}",
-    **operation("save_document", scope="write", response=models.SaveDocumentResponse),
+    **operation(
+        "save_document", scope="write", response=models.SaveDocumentResponse, headers=WRITE_HEADERS
+    ),
 )
 def save_document(session: CurrentSession, document_id: ItemId, body: SaveDocument) -> Response:
     return session.answer(
@@ -38,7 +47,9 @@ def save_document(session: CurrentSession, document_id: ItemId, body: SaveDocume
 
 @router.get(
     "/documents/{document_id}",
-    **operation("get_document", scope="read", response=models.GetDocumentResponse),
+    **operation(
+        "get_document", scope="read", response=models.GetDocumentResponse, headers=READ_HEADERS
+    ),
 )
 def get_document(session: CurrentSession, document_id: ItemId) -> Response:
     return session.answer(lambda client: client.get_document(document_id), has_tag=True)
@@ -46,7 +57,12 @@ def get_document(session: CurrentSession, document_id: ItemId) -> Response:
 
 @router.delete(
     "/documents/{document_id}",
-    **operation("delete_document", scope="forget", response=models.DeleteDocumentResponse),
+    **operation(
+        "delete_document",
+        scope="forget",
+        response=models.DeleteDocumentResponse,
+        headers=WRITE_HEADERS,
+    ),
 )
 def delete_document(
     session: CurrentSession, document_id: ItemId, query: Annotated[DeleteArguments, Query()]

@@ -8,9 +8,18 @@ from starlette.responses import Response
 
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.rest.fields import Flag, Identifier, Integer, ItemId, Metadata, Share
+from mcp_context_persistence.rest.fields import (
+    READ_INTEGER,
+    Flag,
+    Identifier,
+    ItemId,
+    Metadata,
+    Share,
+)
 from mcp_context_persistence.rest.lists import Paths, SimilarEntities
 from mcp_context_persistence.rest.operations import (
+    READ_HEADERS,
+    WRITE_HEADERS,
     Body,
     CurrentSession,
     QueryArguments,
@@ -27,7 +36,7 @@ TypeName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_ -]{0,62}$")]
 class NeighborArguments(QueryArguments):
     """How much of the graph to read."""
 
-    depth: Annotated[Integer, Field(ge=1, le=limits.TRAVERSAL_DEPTH)] = 2
+    depth: Annotated[int, Field(ge=1, le=limits.TRAVERSAL_DEPTH), READ_INTEGER] = 2
     operation: Literal["context", "neighbors", "paths"] = "context"
     include_unasserted: Flag = False
 
@@ -36,7 +45,7 @@ class PathArguments(QueryArguments):
     """The other end of the paths."""
 
     target_entity_id: Identifier
-    k: Annotated[Integer, Field(ge=1, le=limits.SHORTEST_PATHS)] = 3
+    k: Annotated[int, Field(ge=1, le=limits.SHORTEST_PATHS), READ_INTEGER] = 3
     directed: Flag = False
     weighted: Flag = True
 
@@ -44,7 +53,7 @@ class PathArguments(QueryArguments):
 class SimilarArguments(QueryArguments):
     """How many pairs."""
 
-    top_k: Annotated[Integer, Field(ge=1, le=limits.SIMILAR_ENTITIES)] = 10
+    top_k: Annotated[int, Field(ge=1, le=limits.SIMILAR_ENTITIES), READ_INTEGER] = 10
     min_similarity: Share = 0.0
 
 
@@ -101,7 +110,9 @@ def list_entities(session: CurrentSession, query: Annotated[ListArguments, Query
 
 @router.get(
     "/entities/{entity_id}",
-    **operation("get_entity", scope="read", response=models.GetEntityResponse),
+    **operation(
+        "get_entity", scope="read", response=models.GetEntityResponse, headers=READ_HEADERS
+    ),
 )
 def get_entity(session: CurrentSession, entity_id: ItemId) -> Response:
     return session.answer(lambda client: client.get_entity(entity_id), has_tag=True)
@@ -109,7 +120,9 @@ def get_entity(session: CurrentSession, entity_id: ItemId) -> Response:
 
 @router.delete(
     "/entities/{entity_id}",
-    **operation("delete_entity", scope="forget", response=models.DeleteEntityResponse),
+    **operation(
+        "delete_entity", scope="forget", response=models.DeleteEntityResponse, headers=WRITE_HEADERS
+    ),
 )
 def delete_entity(
     session: CurrentSession, entity_id: ItemId, query: Annotated[DeleteArguments, Query()]

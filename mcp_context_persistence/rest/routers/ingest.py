@@ -1,4 +1,4 @@
-"""Many conversations in one request: a line of JSON for each, and a line of JSON for each answer."""
+"""Many conversations in one request: lines of JSON in, and an answer for each line out."""
 
 import json
 from collections.abc import Iterator
