@@ -26,6 +26,8 @@ SERVER_BENCHES = {
                           "--database-url", URL],
     "bench.speed.batches": [DATA, "--messages", "20", "--rounds", "1", "--database-url", URL],
     "bench.speed.caching": ["--reads", "20", "--saves", "1", "--calls", "3", "--database-url", URL],
+    "bench.speed.rest": [DATA, "--messages", "20", "--callers", "2", "--searches", "2",
+                         "--rounds", "1", "--tiny", "--database-url", URL],
     "bench.quality.evidence": [DATA, "--database-url", URL],
     "bench.quality.learn": [DATA, "--database-url", URL],
     "bench.quality.instructions": [DATA, "--database-url", URL],
@@ -55,6 +57,7 @@ MANAGED_BENCHES = {
 RESULTS = {
     "bench": "speed.json",
     "bench.speed.scale": "scale.json",
+    "bench.speed.rest": "rest.json",
     "bench.quality.evidence": "quality.json",
     "bench.quality.context": "context.json",
     "bench.quality.confidence": "confidence.json",
