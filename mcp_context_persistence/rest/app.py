@@ -1,8 +1,9 @@
 """The REST application."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from anyio import CapacityLimiter
@@ -13,6 +14,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.kg.errors import ContextPersistenceError
@@ -74,14 +77,46 @@ The namespace comes from the key. Every error is a problem (RFC 9457) that says 
 request may succeed later (`retryable`) and what happened to the data (`outcome`)."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Another application of the service.
+
+    Attributes:
+        path: Its only address, such as `/mcp`.
+        app: The application; `scope["state"]["caller"]` has the caller, whose scopes it checks.
+        run: Returns what keeps it running: a mounted application has no lifespan of its own.
+    """
+
+    path: str
+    app: ASGIApp
+    run: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+
+
+class _Endpoint:
+    """An application as the endpoint of a route, which takes a function for a handler."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+BuildDoors = Callable[[ClientPool], Sequence[Door]]
+
+
 def create_app(
-    settings: ServiceSettings | None = None, *, secret: LocalSecret | None = None
+    settings: ServiceSettings | None = None,
+    *,
+    secret: LocalSecret | None = None,
+    build_doors: BuildDoors = lambda _clients: (),
 ) -> FastAPI:
     """Return the application; it opens the store when it starts.
 
     Args:
         settings: None means those of the environment.
         secret: Of the lease, so that other processes of the same user can call.
+        build_doors: Returns the other applications of the service, behind the same guard.
 
     Raises:
         ValidationError: The environment is not valid.
@@ -89,6 +124,7 @@ def create_app(
     settings = settings or ServiceSettings.from_environment()
     credentials = Credentials(settings, secret)
     clients, metrics = ClientPool(settings), RequestMetrics()
+    doors = build_doors(clients)
     readiness = Readiness(clients, settings.namespace)
 
     @asynccontextmanager
@@ -97,7 +133,10 @@ def create_app(
         readiness.start()
         await run_sync(app.openapi)  # which takes a while
         try:
-            yield
+            async with AsyncExitStack() as running:
+                for door in doors:
+                    await running.enter_async_context(door.run())
+                yield
         finally:
             await run_sync(readiness.stop)
             await run_sync(clients.close)
@@ -117,6 +156,7 @@ def create_app(
     for module in ROUTERS:
         app.include_router(module.router, prefix="/v1")
     app.include_router(_build_operators_router(metrics))
+    app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
     _add_handlers(app)
     app.add_middleware(

@@ -41,32 +41,35 @@ class Credentials:
         self._secret = secret
         self._namespace = settings.namespace
 
-    def identify(self, authorization: str | None, *, client: str, host: str) -> Caller:
+    def identify(
+        self, authorization: str | None, *, client: str, host: str, is_forwarded: bool
+    ) -> Caller:
         """Return the caller of a request.
 
         Args:
             authorization: The header of that name.
             client: Address of the client.
             host: Name in the header `Host`, without a port.
+            is_forwarded: Whether a proxy has sent it, for a client on any machine.
 
         Raises:
             ProblemError: There is no valid credential; without keys, the request does not come from
                 this machine.
         """
         if authorization is None:
-            return self._accept_neighbor(client, host)
+            return self._accept_neighbor(client, host, is_forwarded=is_forwarded)
         scheme, _, token = authorization.partition(" ")
         caller = self._read_token(token.strip()) if scheme.lower() == "bearer" else None
         if caller is None:
             raise ProblemError("unauthorized", "the key is not valid", headers=NEEDS_KEY)
         return caller
 
-    def _accept_neighbor(self, client: str, host: str) -> Caller:
+    def _accept_neighbor(self, client: str, host: str, *, is_forwarded: bool) -> Caller:
         if self.keys is not None:
             raise ProblemError(
                 "unauthorized", "send a key: Authorization: Bearer KEY", headers=NEEDS_KEY
             )
-        if not is_loopback(client) or not is_loopback(host):
+        if is_forwarded or not is_loopback(client) or not is_loopback(host):
             raise ProblemError(
                 "forbidden",
                 "this service has no keys, so it answers only on its own machine; "

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
 MINUTE_SECONDS = 60
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 
 Answer = Callable[[Headers], Awaitable[Response]]
 
@@ -106,7 +107,12 @@ class Guard:
             await (await answer(headers))(scope, receive, send)
             return
         client = scope["client"][0] if scope.get("client") else ""
-        caller = self._credentials.identify(headers.get("authorization"), client=client, host=host)
+        caller = self._credentials.identify(
+            headers.get("authorization"),
+            client=client,
+            host=host,
+            is_forwarded=any(name in headers for name in FORWARDED),
+        )
         self._check_rate(caller)
         scope["state"]["caller"] = caller
         async with self._count_request():

@@ -59,6 +59,7 @@ class Readiness:
         return "ready"
 
     def _prepare(self) -> None:
+        reason = ""
         while not self._stop.is_set():
             try:
                 with self._clients.use(self._namespace) as client:
@@ -66,7 +67,8 @@ class Readiness:
                     client.extract_entities("A first text.", store=False)
                     client.generate_embeddings(["A first text."])
             except ContextPersistenceError as error:
-                log.warning("the service is not ready: %s (%r)", error, error.__cause__)
+                if reason != (reason := f"{error} ({error.__cause__})"):
+                    log.warning("the service is not ready: %s", reason)
                 self._stop.wait(PAUSE_SECONDS)
             else:
                 self._models = "ready"

@@ -144,7 +144,7 @@ class ServiceLease:
         self._lock.close()
 
 
-def is_held(folder: Path) -> bool:
+def is_running(folder: Path) -> bool:
     """Return whether a service of this folder runs, also where it is only starting."""
     return leases.is_locked(folder / LOCK_NAME)
 
@@ -156,7 +156,7 @@ def find_service(folder: Path | None, *, seconds: float = PROOF_SECONDS) -> Serv
         folder: See `settings.service_folder`.
         seconds: For the connection, and for its answer.
     """
-    if folder is None or not is_held(folder):
+    if folder is None or not is_running(folder):
         return None
     address = _read_address(folder / STATE_NAME)
     if address is None or not is_alive(address.pid, address.started):

@@ -12,6 +12,7 @@ import httpx2
 import uvicorn
 
 from mcp_context_persistence.main import create_service
+from mcp_context_persistence.rest.app import BuildDoors, create_app
 from mcp_context_persistence.service.lease import LocalSecret
 from mcp_context_persistence.service.server import configure
 from mcp_context_persistence.service.settings import ServiceSettings
@@ -36,10 +37,18 @@ class RunningService:
 
 @contextlib.contextmanager
 def run_service(
-    settings: ServiceSettings, *, secret: LocalSecret | None = None, path: str = "/readyz"
+    settings: ServiceSettings,
+    *,
+    secret: LocalSecret | None = None,
+    path: str = "/readyz",
+    build_doors: BuildDoors | None = None,
 ) -> Iterator[RunningService]:
     """Run a service in a thread until the block ends; at its begin, the path answers with 200."""
-    app = create_service(settings, secret=secret)
+    app = (
+        create_app(settings, secret=secret, build_doors=build_doors)
+        if build_doors
+        else create_service(settings, secret=secret)
+    )
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(1_024)

@@ -13,8 +13,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from starlette.responses import Response
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.rest.app import Door
 from mcp_context_persistence.service.settings import ServiceSettings
 from tests.doors.rest_service import run_service, send_raw
 
@@ -130,6 +132,42 @@ def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
 def test_other_hosts_and_origins_are_refused(http, headers, status, kind):
     for path in ("/v1/stats", "/healthz", "/readyz"):
         check_problem(http.get(path, headers=headers), status, kind)
+
+
+@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+def test_a_proxy_is_not_taken_for_this_machine(http, name):
+    check_problem(http.get("/v1/stats", headers={name: "203.0.113.9"}), 403, "forbidden")
+
+
+def test_another_door_is_behind_the_same_guard():
+    """It runs with the service, and gets the caller and the whole body."""
+    events = []
+
+    @contextlib.asynccontextmanager
+    async def run():
+        events.append("begin")
+        yield
+        events.append("end")
+
+    async def door(scope, receive, send):
+        body = (await receive())["body"]
+        text = f"{scope['state']['caller'].namespace} {scope['path']} {body.decode()}"
+        await Response(text)(scope, receive, send)
+
+    def build_doors(_clients):
+        return [Door(path="/other", app=door, run=run)]
+
+    with (
+        run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service,
+        service.open_client() as http,
+    ):
+        assert http.post("/other", content=b"x").text == "default /other x"
+        check_problem(http.post("/other", headers={"Host": "a.example"}), 421, "wrong-host")
+        check_problem(http.post("/other/", content=b"x"), 404, "no-route")
+        response = http.post("/other", content=b"x", headers={"Authorization": "Bearer secret"})
+        check_problem(response, 401, "unauthorized")
+        assert events == ["begin"]
+    assert events == ["begin", "end"]
 
 
 def test_listed_hosts_and_origins_are_let_in():
