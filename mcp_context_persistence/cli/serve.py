@@ -73,19 +73,11 @@ def keys() -> None:
 
 def _open_file(store: str | None, file: Path | None) -> Any:
     from mcp_context_persistence.service.keys import KeyFile  # noqa: PLC0415 - see main
-    from mcp_context_persistence.service.settings import (  # noqa: PLC0415
-        KEYS_NAME,
-        find_keys_file,
-        service_folder,
-    )
+    from mcp_context_persistence.service.settings import find_keys_file  # noqa: PLC0415
 
-    url = resolve_url(store)
-    path = file or find_keys_file(url)
+    path = file or find_keys_file(resolve_url(store))
     if path is None:
-        folder = service_folder(url)
-        if folder is None:
-            raise ValidationError("store: a throwaway store has no keys")
-        path = folder / KEYS_NAME
+        raise ValidationError("store: a throwaway store has no keys")
     return KeyFile(path)
 
 

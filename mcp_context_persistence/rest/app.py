@@ -124,11 +124,10 @@ def create_app(
     settings = settings or ServiceSettings.from_environment()
     credentials = Credentials(settings, secret)
     clients, metrics = ClientPool(settings), RequestMetrics()
-    doors = build_doors(clients)
-    readiness = Readiness(clients, settings.namespace)
+    readiness, doors = Readiness(clients, settings.namespace), build_doors(clients)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = settings.threads
         readiness.start()
         await run_sync(app.openapi)  # which takes a while
@@ -152,12 +151,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = Service.create(clients, credentials.keys and credentials.keys.secret)
-    app.state.metrics = metrics
-    for module in ROUTERS:
-        app.include_router(module.router, prefix="/v1")
-    app.include_router(_build_operators_router(metrics))
-    app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
-    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
+    _add_routes(app, metrics, doors)
     _add_handlers(app)
     app.add_middleware(
         Guard,
@@ -167,6 +161,14 @@ def create_app(
         open_answers=_build_open_answers(readiness, secret),
     )
     return app
+
+
+def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
+    for module in ROUTERS:
+        app.include_router(module.router, prefix="/v1")
+    app.include_router(_build_operators_router(metrics))
+    app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
 
 
 def _build_operators_router(metrics: RequestMetrics) -> APIRouter:

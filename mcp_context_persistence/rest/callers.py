@@ -39,7 +39,8 @@ class Credentials:
         """
         self.keys = KeyFile(settings.keys_file) if settings.keys_file else None
         self._secret = secret
-        self._namespace = settings.namespace
+        self._settings = settings
+        self._has_seen_keys = False
 
     def identify(
         self, authorization: str | None, *, client: str, host: str, is_forwarded: bool
@@ -64,8 +65,13 @@ class Credentials:
             raise ProblemError("unauthorized", "the key is not valid", headers=NEEDS_KEY)
         return caller
 
+    def _needs_key(self) -> bool:
+        """Return whether there are keys, or were some: who removes the file opens nothing."""
+        self._has_seen_keys = self._has_seen_keys or self._settings.has_keys
+        return self._has_seen_keys
+
     def _accept_neighbor(self, client: str, host: str, *, is_forwarded: bool) -> Caller:
-        if self.keys is not None:
+        if self._needs_key():
             raise ProblemError(
                 "unauthorized", "send a key: Authorization: Bearer KEY", headers=NEEDS_KEY
             )
@@ -75,7 +81,7 @@ class Credentials:
                 "this service has no keys, so it answers only on its own machine; "
                 "make one with: context-persistence keys create",
             )
-        return Caller(id="loopback", namespace=self._namespace, scopes=frozenset(SCOPES))
+        return Caller(id="loopback", namespace=self._settings.namespace, scopes=frozenset(SCOPES))
 
     def _read_token(self, token: str) -> Caller | None:
         if token.startswith(LOCAL_PREFIX):

@@ -12,12 +12,14 @@ from starlette.responses import Response
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
+    LimitError,
     NotFoundError,
     ValidationError,
 )
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
+TOO_LARGE = frozenset({"string_too_long", "too_long"})  # types of pydantic's errors
 MAX_FIELDS = 5  # that one problem lists
 # Type of the problem: status and title. docs/rest.md lists them too.
 PROBLEMS: dict[str, tuple[int, str]] = {
@@ -111,7 +113,9 @@ class ProblemError(HTTPException):
 def from_client_error(error: ContextPersistenceError) -> ProblemError:
     """Return the problem for an error of the client."""
     kind = "failed"
-    if isinstance(error, ValidationError):
+    if isinstance(error, LimitError):
+        kind = "too-large"
+    elif isinstance(error, ValidationError):
         kind = "invalid"
     elif isinstance(error, NotFoundError):
         kind = "not-found"
@@ -123,7 +127,7 @@ def from_client_error(error: ContextPersistenceError) -> ProblemError:
     return ProblemError(
         kind,
         text,
-        field=_read_field(text) if kind == "invalid" else None,
+        field=_read_field(text) if kind in {"invalid", "too-large"} else None,
         retryable=error.retryable,
         outcome=error.outcome,
     )
@@ -158,7 +162,10 @@ def from_validation_errors(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
         field = ".".join(names)
         first = first or field or None
         texts.append(f"{field or f'the {source}'} {rule}")
-    return ProblemError("invalid", "; ".join(dict.fromkeys(texts)), field=first)
+    is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
+    return ProblemError(
+        "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
+    )
 
 
 def _is_overdue(error: BaseException) -> bool:

@@ -71,7 +71,7 @@ def serve(
         ValidationError: Other machines could reach the address, and there are no keys.
         DatabaseError: The address cannot be used.
     """
-    if not is_loopback(host) and settings.keys_file is None:
+    if not is_loopback(host) and not settings.has_keys:
         raise ValidationError(
             "host: other machines can reach this address, and there are no keys; "
             "make one first: context-persistence keys create"

@@ -28,7 +28,8 @@ class ServiceSettings:
         config: The `config` of its clients.
         auth: User and password of a server of one's own.
         namespace: The namespace of callers without a key, which must be on this machine.
-        keys_file: The file with the keys; None means that there are none.
+        keys_file: The file with the keys. As long as it does not exist, callers on this machine
+            need none.
         hosts: Names besides those of the loopback address that a request may have in `Host`.
         origins: Pages that may call, such as `https://memory.example`; those of the loopback
             address always may.
@@ -69,7 +70,14 @@ class ServiceSettings:
         validation.check_identifier("namespace", settings.namespace, size=limits.NAMESPACE_BYTES)
         if settings.keys_file is None:
             settings = replace(settings, keys_file=find_keys_file(settings.database_url))
+            if os.environ.get(KEYS_VARIABLE) and not settings.has_keys:  # it would be open
+                raise ValidationError(f"{KEYS_VARIABLE} names a file that is not there")
         return settings
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether callers need a key: the file of keys exists."""
+        return self.keys_file is not None and self.keys_file.exists()
 
     @property
     def folder(self) -> Path | None:
@@ -93,19 +101,15 @@ def service_folder(database_url: str | None) -> Path | None:
 
 
 def find_keys_file(database_url: str | None) -> Path | None:
-    """Return the file of keys that is configured, or that lies in the folder of the service.
+    """Return the file of keys that is configured, else the one in the folder of the service.
 
-    Raises:
-        ValidationError: The configured file is not there: without it, the service would be open.
+    It may be missing. A throwaway store has none.
     """
     configured = os.environ.get(KEYS_VARIABLE)
     if configured:
-        if not Path(configured).is_file():
-            raise ValidationError(f"{KEYS_VARIABLE} names a file that is not there")
         return Path(configured)
     folder = service_folder(database_url)
-    file = folder / KEYS_NAME if folder else None
-    return file if file and file.exists() else None
+    return folder / KEYS_NAME if folder else None
 
 
 def is_loopback(host: str) -> bool:

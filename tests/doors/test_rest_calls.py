@@ -115,6 +115,35 @@ def test_the_answers_are_those_of_the_client(rest, open_service, server):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/v1/search", {"query": "x" * 10_001}, "query"),
+        ("PUT", "/v1/conversations/" + "x" * 513, {"messages": [{}]}, "conversation_id"),
+        ("PUT", "/v1/conversations/" + "%C3%A9" * 257, {"messages": [{}]}, "conversation_id"),
+        (
+            "PUT",
+            "/v1/conversations/limits",
+            {"messages": [{"role": "user", "content": "x" * 1_000_001}]},
+            "messages.0.content",
+        ),
+        (
+            "PUT",
+            "/v1/conversations/limits",
+            {"messages": [{"role": "user", "content": "x"}], "metadata": {"a": "x" * 65_536}},
+            "metadata",
+        ),
+        ("PUT", "/v1/documents/limits", {"text": "x" * 1_000_001}, "text"),
+    ],
+)
+def test_what_exceeds_a_limit_is_too_large(rest, method, path, body, field):
+    response = rest.request(method, path, json=body)
+    assert response.status_code == 413, response.text
+    assert response.json()["type"] == "/problems/too-large"
+    assert response.json()["field"] == field
+    assert "xxx" not in response.text
+
+
+@pytest.mark.parametrize(
     ("path", "status", "kind"),
     [
         ("/v1/conversations/missing", 404, "not-found"),

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.app import Door
+from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import ServiceSettings
 from tests.doors.rest_service import run_service, send_raw
 
@@ -274,6 +275,19 @@ def test_bodies_take_a_limited_amount_of_memory(service, http, monkeypatch):
     response = http.post("/v1/search", content=b"x" * 60_000, headers=JSON)
     check_problem(response, 503, "unavailable")
     assert response.json()["retryable"] is True
+
+
+def test_a_first_key_closes_the_service_at_once(tmp_path):
+    settings = replace(SETTINGS, keys_file=tmp_path / "api_keys.json")
+    with run_service(settings, path="/healthz") as service, service.open_client() as http:
+        check_problem(http.get("/v1/nothing"), 404, "no-route")
+        _, token = KeyFile(settings.keys_file).create(namespace="a", scopes=["read"])
+        check_problem(http.get("/v1/nothing"), 401, "unauthorized")
+        headers = {"Authorization": f"Bearer {token}"}
+        check_problem(http.get("/v1/nothing", headers=headers), 404, "no-route")
+        settings.keys_file.unlink()
+        check_problem(http.get("/v1/nothing"), 401, "unauthorized")
+        check_problem(http.get("/v1/nothing", headers=headers), 401, "unauthorized")
 
 
 def test_more_requests_than_a_minute_has_are_refused():
