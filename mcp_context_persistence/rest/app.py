@@ -1,6 +1,7 @@
 """The REST application."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -58,6 +59,8 @@ from mcp_context_persistence.service.lease import (
 )
 from mcp_context_persistence.service.settings import ServiceSettings
 
+log = logging.getLogger("mcp_context_persistence.service")
+
 ROUTERS = (
     conversations,
     documents,
@@ -70,6 +73,7 @@ ROUTERS = (
     ingest,
     namespaces,
 )
+PREFIX = "/v1"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DESCRIPTION = """Memory for AI assistants, stored as one property graph in Neo4j.
 
@@ -165,7 +169,7 @@ def create_app(
 
 def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
     for module in ROUTERS:
-        app.include_router(module.router, prefix="/v1")
+        app.include_router(module.router, prefix=PREFIX)
     app.include_router(_build_operators_router(metrics))
     app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
@@ -221,7 +225,10 @@ def _add_handlers(app: FastAPI) -> None:
     """Answer every error with a problem, those of the framework too."""
 
     def answer(request: Request, problem: ProblemError) -> Response:
-        return problem.respond(getattr(request.state, "request_id", None))
+        request_id = getattr(request.state, "request_id", None)
+        if problem.status_code >= 500:
+            log.warning("request %s: %s: %s", request_id, problem.kind, problem.detail)
+        return problem.respond(request_id)
 
     async def answer_client_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ContextPersistenceError)  # noqa: S101 - as it is registered
@@ -229,7 +236,10 @@ def _add_handlers(app: FastAPI) -> None:
 
     async def answer_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
-        return answer(request, from_http_error(error))
+        problem = from_http_error(error)
+        if problem.status_code == 405:
+            problem.headers = {"Allow": ", ".join(_list_methods(request.scope["path"]))}
+        return answer(request, problem)
 
     async def answer_validation(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - as it is registered
@@ -243,6 +253,16 @@ def _add_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, answer_http_error)
     app.add_exception_handler(RequestValidationError, answer_validation)
     app.add_exception_handler(Exception, answer_failure)
+
+
+def _list_methods(path: str) -> list[str]:
+    """Return the methods of all routes with this path; the framework knows those of the first."""
+    methods: set[str] = {"GET"} if path == "/metrics" else set()
+    for module in ROUTERS:
+        for route in module.router.routes:
+            if isinstance(route, Route) and route.path_regex.match(path.removeprefix(PREFIX)):
+                methods.update(route.methods or ())
+    return sorted(methods)
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -37,7 +37,6 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "wrong-host": (421, "The service does not have this host name"),
     "invalid": (422, "The request is not valid"),
     "rate-limited": (429, "Too many requests"),
-    "headers-too-large": (431, "The headers are too large"),
     "failed": (500, "The call failed"),
     "unavailable": (503, "The service cannot answer now"),
     "deadline": (504, "The call did not end in time"),
@@ -59,7 +58,9 @@ class ProblemDetails(BaseModel):
     outcome: str = Field(
         ..., description="What happened to the data: not_applied, applied or unknown"
     )
-    request_id: str | None = Field(None, description="The header X-Request-Id, which the log has")
+    request_id: str | None = Field(
+        None, description="The header X-Request-Id; the log has it for failures"
+    )
 
 
 class ProblemError(HTTPException):

@@ -1,6 +1,7 @@
 """HTTP connections that end when a client does not send its headers in time."""
 
 import asyncio
+import json
 from typing import Any
 
 import h11
@@ -33,6 +34,23 @@ class TimedProtocol(H11Protocol):
             self._begin_to_wait()
         else:
             self._end_wait()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that is not HTTP with a problem, like every other error."""
+        problem = {
+            "type": "/problems/bad-request",
+            "title": "The request is not valid HTTP",
+            "status": 400,
+            "detail": "the request is not valid HTTP, or its headers are too large",
+            "retryable": False,
+            "outcome": "not_applied",
+        }
+        headers = [("Content-Type", "application/problem+json"), ("Connection", "close")]
+        response = h11.Response(status_code=400, headers=headers, reason=b"Bad Request")
+        events = (response, h11.Data(data=json.dumps(problem).encode()), h11.EndOfMessage())
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _begin_to_wait(self) -> None:
         if self._header_timer is None:

@@ -209,9 +209,26 @@ def test_a_request_in_a_request_is_not_answered(service, head):
     assert answer.count(b"HTTP/1.1") == 1
 
 
-def test_headers_that_are_too_large_are_refused(service):
-    data = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 100_000
-    assert b" 200 " not in send_raw(service.port, data, seconds=5)
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-A: " + b"a" * 100_000,
+        b"secret\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01",
+    ],
+)
+def test_what_is_not_http_is_refused(service, data):
+    answer = send_raw(service.port, data, seconds=5)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    assert b"secret" not in answer
+
+
+def test_an_address_names_all_its_methods(http):
+    response = http.post("/v1/conversations/a")
+    check_problem(response, 405, "method-not-allowed")
+    assert response.headers["allow"] == "DELETE, GET, PUT"
+    assert http.post("/metrics").headers["allow"] == "GET"
 
 
 def test_clients_that_leave_in_the_middle_of_a_body_leave_nothing(service, http):
