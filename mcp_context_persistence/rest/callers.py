@@ -102,4 +102,4 @@ class Credentials:
             validation.check_identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
         except ValidationError:
             return None
-        return Caller(id="local", namespace=namespace, scopes=frozenset(SCOPES))
+        return Caller(id=f"local {namespace}", namespace=namespace, scopes=frozenset(SCOPES))
