@@ -14,7 +14,7 @@ CLOSE = {"Connection": "close"}  # the rest of the body must not be read as the 
 
 
 class ClientLeftError(Exception):
-    """The client closed the connection before its body was complete."""
+    """The client closed the connection, or does not read the response."""
 
 
 class BodyReader:

@@ -5,6 +5,7 @@ origin, credential, rate, number of requests, content encoding, length and time 
 body is read here, in whole, so that nothing behind the guard waits for a client.
 """
 
+import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -19,6 +20,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
@@ -84,7 +86,7 @@ class Guard:
                     headers["X-Request-Id"] = request_id
                     headers["X-Content-Type-Options"] = "nosniff"
                     headers.setdefault("Cache-Control", "private, no-cache")
-                await send(message)
+                await _send_in_time(send, message)
 
             try:
                 await self._let_in(scope, receive, send_marked)
@@ -180,6 +182,15 @@ class Guard:
             yield
         finally:
             self._requests -= 1
+
+
+async def _send_in_time(send: Send, message: Message) -> None:
+    """Send a part of a response; a client that does not read it is taken for gone."""
+    try:
+        async with asyncio.timeout(limits.REQUEST_SECONDS):
+            await send(message)
+    except TimeoutError as error:
+        raise ClientLeftError from error
 
 
 def _read_path(scope: Scope) -> str:

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.app import Door
@@ -169,6 +169,31 @@ def test_another_door_is_behind_the_same_guard():
         check_problem(response, 401, "unauthorized")
         assert events == ["begin"]
     assert events == ["begin", "end"]
+
+
+def test_a_client_that_does_not_read_is_left(monkeypatch):
+    monkeypatch.setattr(limits, "REQUEST_SECONDS", 0.5)
+    has_begun = threading.Event()
+
+    async def door(scope, receive, send):
+        async def stream():
+            while True:
+                has_begun.set()
+                yield b"x" * 65_536
+
+        await StreamingResponse(stream())(scope, receive, send)
+
+    def build_doors(_clients):
+        return [Door(path="/endless", app=door)]
+
+    with run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service:
+        with socket.create_connection(("127.0.0.1", service.port)) as connection:
+            connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert has_begun.wait(30)
+            guard = find_guard(service)
+            wait_until(lambda: guard._requests == 0)
+        with service.open_client() as http:
+            assert http.get("/healthz").status_code == 200
 
 
 def test_listed_hosts_and_origins_are_let_in():
