@@ -1,7 +1,8 @@
 """Measure the resident memory of a client with its models, and of its managed server.
 
-The client is a process of its own that saves, searches and then reads its own memory; the bare
-process loads sentence-transformers, spaCy's pipeline and the driver, and uses each once.
+The client is a process of its own that saves, searches and then reads its own memory. It has the
+packages of the default install: torch is hidden, which spaCy would import where it is installed.
+The bare process loads sentence-transformers, spaCy's pipeline and the driver, and uses each once.
 """
 
 import os
@@ -17,6 +18,7 @@ from mcp_context_persistence.kg import local
 CLIENT_GB, SERVER_GB = 0.5, 0.9
 CLIENT = """
 import sys
+sys.modules["torch"] = None
 import psutil
 from mcp_context_persistence import ContextPersistenceClient
 with ContextPersistenceClient(sys.argv[1], namespace="resident-memory") as client:
@@ -45,7 +47,7 @@ def measure_client(url: str, auth: tuple[str, str] | None = None) -> Row:
     ours = int(run_process([sys.executable, "-c", CLIENT, url], environment)) / 1e9
     bare = int(run_process([sys.executable, "-c", BARE])) / 1e9
     return Row(
-        work="resident memory of a client with its models, against the bare libraries",
+        work="resident memory of a client, default install, against the bare libraries",
         ours=ours,
         bare=bare,
         unit="GB",

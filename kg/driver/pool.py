@@ -175,13 +175,15 @@ class Pool:
     def _cut(self, connection: Any, attempt: Attempt) -> None:
         """Shut down the socket of a connection that the attempt still has.
 
-        The thread that waits on it sees the end of the stream, and closes it.
+        The thread that waits on it sees the end of the stream, and closes it. After some replies
+        the driver waits for nothing: it asks the connection again and again, until that fails.
         """
         if connection.in_use and self._owners.get(connection) is attempt:
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(
                     connection.socket._socket, socket.SHUT_RDWR
                 )  # also below TLS
+            connection._defunct = True
 
 
 class _ProvenListener(AuthManager):

@@ -4,12 +4,14 @@ The driver raises any class of Python where it cannot read a reply.
 """
 
 import struct
+import sys
 
 import pytest
 
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, NotFoundError
+from tests.faults.local_stores import eventually
 from tests.faults.proxy import Proxy
 
 
@@ -63,6 +65,18 @@ def damage_reply(proxy, kind, statement, damage):
     return cuts[kind]
 
 
+def list_running_attempts():
+    """Return where the threads are that run statements."""
+    attempts = []
+    for frame in sys._current_frames().values():
+        stack = [frame]
+        while stack[-1].f_back:
+            stack.append(stack[-1].f_back)
+        if any(caller.f_code.co_name == "make_attempt" for caller in stack):
+            attempts.append(frame.f_code.co_qualname)
+    return attempts
+
+
 @pytest.mark.parametrize("request_kind", ["RUN", "PULL"])
 @pytest.mark.parametrize("call", [READ, WRITE])
 @pytest.mark.parametrize("damage", DAMAGES)
@@ -91,6 +105,8 @@ def test_a_damaged_reply_is_a_documented_error(proxy, client, damage, call, requ
     assert client.load_conversation_history("kept").total_messages == 1
     client.save_conversation(name, messages)
     assert client.load_conversation_history(name).total_messages == 1
+    # The driver reads on after some damages, without an end.
+    eventually(lambda: not list_running_attempts())
 
 
 @pytest.mark.parametrize(
