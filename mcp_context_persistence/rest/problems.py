@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from mcp_context_persistence import exceptions
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -58,6 +59,7 @@ class ProblemDetails(BaseModel):
     outcome: str = Field(
         ..., description="What happened to the data: not_applied, applied or unknown"
     )
+    error: str | None = Field(None, description="Class of the client's error")
     request_id: str | None = Field(
         None, description="The header X-Request-Id; the log has it for failures"
     )
@@ -74,12 +76,13 @@ class ProblemError(HTTPException):
         field: str | None = None,
         retryable: bool = False,
         outcome: str = "not_applied",
+        error: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Name its kind, of `PROBLEMS`, and what is wrong."""
         super().__init__(PROBLEMS[kind][0], detail, dict(headers) if headers else None)
         self.kind, self.field = kind, field
-        self.retryable, self.outcome = retryable, outcome
+        self.retryable, self.outcome, self.error = retryable, outcome, error
 
     def as_dict(self, request_id: str | None = None) -> dict[str, Any]:
         """Return the problem as JSON has it."""
@@ -94,6 +97,8 @@ class ProblemError(HTTPException):
         }
         if self.field:
             problem["field"] = self.field
+        if self.error:
+            problem["error"] = self.error
         if request_id:
             problem["request_id"] = request_id
         return problem
@@ -131,6 +136,7 @@ def from_client_error(error: ContextPersistenceError) -> ProblemError:
         field=_read_field(text) if kind in {"invalid", "too-large"} else None,
         retryable=error.retryable,
         outcome=error.outcome,
+        error=_find_class(error),
     )
 
 
@@ -167,6 +173,12 @@ def from_validation_errors(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
     )
+
+
+def _find_class(error: ContextPersistenceError) -> str:
+    """Return the public class of an error."""
+    names = (base.__name__ for base in type(error).__mro__)
+    return next(name for name in names if name in exceptions.__all__)
 
 
 def _is_overdue(error: BaseException) -> bool:

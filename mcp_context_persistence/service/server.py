@@ -16,8 +16,7 @@ from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
-from mcp_context_persistence.runtime.config.settings import load_config
-from mcp_context_persistence.runtime.connection import configured_target
+from mcp_context_persistence.service.folders import find_target
 from mcp_context_persistence.service.lease import (
     LocalSecret,
     ServiceAddress,
@@ -95,8 +94,7 @@ def serve(
 
 def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
     with translated_system_errors(DatabaseError):
-        target = configured_target(load_config(None, database_url=settings.database_url))
-        if isinstance(target, url.LocalTarget):
+        if isinstance(find_target(settings.database_url), url.LocalTarget):
             Store(folder).prepare()  # a folder that is no store is left as it is
         lease = ServiceLease(folder)
         if not lease.take():

@@ -4,15 +4,12 @@ import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from mcp_context_persistence.kg import limits, local, validation
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.runtime.config.settings import load_config
-from mcp_context_persistence.runtime.connection import configured_target
+from mcp_context_persistence.service.folders import service_folder
 
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 KEYS_NAME = "api_keys.json"
@@ -83,21 +80,6 @@ class ServiceSettings:
     def folder(self) -> Path | None:
         """The folder of the lease; None for a throwaway store, which no other process can use."""
         return service_folder(self.database_url)
-
-
-def service_folder(database_url: str | None) -> Path | None:
-    """Return the folder with the keys and the lease of a service.
-
-    It is the folder of a store. A remote database has one in the data folder of the user.
-
-    Args:
-        database_url: As the client takes it; None means the configured one.
-    """
-    target = configured_target(load_config(None, database_url=database_url))
-    if isinstance(target, url.LocalTarget):
-        return target.path
-    name = sha256(f"{target.uri} {target.database or ''}".encode()).hexdigest()[:16]
-    return local.default_store().parent / "services" / name
 
 
 def find_keys_file(database_url: str | None) -> Path | None:
