@@ -322,4 +322,4 @@ def _read_body(data: bytes, model: Any) -> Any:
         return model.model_validate(value)
     except PydanticValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        raise from_validation_errors(problems) from None
+        raise from_validation_errors(problems, source="body") from None

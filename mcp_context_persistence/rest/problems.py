@@ -150,8 +150,16 @@ def from_http_error(error: HTTPException) -> ProblemError:
     return ProblemError(kind, PROBLEMS[kind][1], headers=error.headers)
 
 
-def from_validation_errors(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
-    """Return the problem for errors of pydantic: fields and rules, never values or unknown keys."""
+def from_validation_errors(
+    errors: Sequence[Mapping[str, Any]], *, source: str | None = None
+) -> ProblemError:
+    """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
+
+    Args:
+        errors: The errors.
+        source: The part of the request that they are about; None where their locations begin with
+            it.
+    """
     texts, first = [], None
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
@@ -161,14 +169,11 @@ def from_validation_errors(errors: Sequence[Mapping[str, Any]]) -> ProblemError:
             rule = "is missing"
         else:
             rule = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+        origin = source or str(location.pop(0))
         names = [str(item) for item in location if isinstance(item, int) or _FIELD.fullmatch(item)]
-        if names and names[0] in {"body", "query", "path", "header"}:
-            source = names.pop(0)
-        else:
-            source = "body"
         field = ".".join(names)
         first = first or field or None
-        texts.append(f"{field or f'the {source}'} {rule}")
+        texts.append(f"{field or f'the {origin}'} {rule}")
     is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first

@@ -185,8 +185,9 @@ def test_no_route_reads_counts_or_changes_another_namespace(world):
 
 
 def test_searches_of_another_namespace_find_nothing(world):
-    service, _, _, tokens = world
-    with service.open_client(tokens[1]) as second:
+    service, keys, names, _ = world
+    _, token = keys.create(namespace=f"{names[1]}-empty", scopes=SCOPES)
+    with service.open_client(token) as second:
         for mode in ("hybrid", "semantic", "keyword", "graph"):
             body = {"query": f"{CANARY} {IDS['entity_id']}", "mode": mode}
             assert CANARY not in str(second.post("/v1/search", json=body).json().get("results"))
