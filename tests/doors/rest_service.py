@@ -86,3 +86,24 @@ def send_raw(port: int, data: bytes, *, seconds: float = 10) -> bytes:
             while chunk := connection.recv(65_536):
                 received += chunk
         return received
+
+
+def check_problem(response, status, kind):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == f"/problems/{kind}"
+    assert "secret" not in response.text
+
+
+def find_guard(service):
+    layer = service.app.middleware_stack
+    while type(layer).__name__ != "Guard":
+        layer = getattr(layer, "app", None) or layer._app
+    return layer
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
