@@ -154,7 +154,9 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.service = Service.create(clients, credentials.keys and credentials.keys.secret)
+    app.state.service = Service.create(
+        clients, credentials.keys.secret if credentials.keys else None
+    )
     _add_routes(app, metrics, doors)
     _add_handlers(app)
     app.add_middleware(

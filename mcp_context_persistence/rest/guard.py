@@ -95,8 +95,8 @@ class Guard:
             except ProblemError as problem:
                 await problem.respond(request_id)(scope, receive, send_marked)
             except ContextPersistenceError as error:
-                problem = from_client_error(error)
-                await problem.respond(request_id)(scope, receive, send_marked)
+                response = from_client_error(error).respond(request_id)
+                await response(scope, receive, send_marked)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
