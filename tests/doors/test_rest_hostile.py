@@ -292,10 +292,10 @@ def test_calls_run_in_threads_and_the_queue_before_them_is_bounded(monkeypatch):
 
 
 def test_large_bodies_are_read_in_threads(service, http, monkeypatch):
-    from mcp_context_persistence.rest import operations
+    from mcp_context_persistence.rest import operations, strict_json
 
     names = []
-    load = operations.load_json
+    load = strict_json.load_json
     monkeypatch.setattr(
         operations,
         "load_json",

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_schemathesis_finds_nothing(server, tmp_path):
 def test_the_examples_of_the_page_run(open_service, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs/rest.md").read_text().replace("http://127.0.0.1:8000", open_service.url)
-    names = {"__name__": "page"}
+    names: dict[str, Any] = {"__name__": "page"}
     for source in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(source, "rest.md", "exec"), names)
     assert names["answer"].json()["results"]
