@@ -65,6 +65,10 @@ class ValidationError(ContextPersistenceError, ValueError):
     """An argument is not valid."""
 
 
+class LimitError(ValidationError):
+    """An argument exceeds its limit."""
+
+
 class NotFoundError(ContextPersistenceError, LookupError):
     """The requested item does not exist."""
 

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError
 
 
 def build_token(field: str, value: str) -> str:
@@ -52,10 +52,10 @@ def read_tags(metadata: Mapping[str, Any] | None) -> list[str]:
     items = [value] if isinstance(value, str) else value if isinstance(value, (list, tuple)) else []
     tags = [item for item in items if isinstance(item, str)]
     if len(tags) > limits.TAGS:
-        raise ValidationError(f"metadata.tags has more than {limits.TAGS} tags")
+        raise LimitError(f"metadata.tags has more than {limits.TAGS} tags")
     for index, tag in enumerate(tags):
         if len(tag.encode()) > limits.IDENTIFIER_BYTES:
-            raise ValidationError(
+            raise LimitError(
                 f"metadata.tags[{index}] has more than {limits.IDENTIFIER_BYTES} bytes"
             )
     return tags

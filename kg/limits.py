@@ -100,3 +100,13 @@ RECENT_REQUESTS = 1_024  # whose durations the percentiles of the metrics cover
 DEADLINE_SECONDS = 30.0
 # To create constraints and indexes, and to migrate data of older versions, when a client opens.
 SCHEMA_SECONDS = 120.0
+REQUEST_BODY_BYTES = 16_777_216  # of one request to the service
+REQUEST_BODIES_BYTES = 134_217_728  # of all requests that are being read
+REQUEST_HEADER_BYTES = 32_768
+REQUEST_SECONDS = 30.0  # in which a client must send its headers, and then its body
+JSON_DEPTH = 64  # levels of arrays and objects in a request
+REQUESTS_PER_MINUTE = 6_000  # of one key; a setting
+SERVICE_THREADS = 40  # calls of the service that run at the same time
+SERVICE_WAITING = 160  # requests that wait for one of these threads
+SERVICE_NAMESPACES = 64  # whose clients are open at the same time
+INGESTED_LINES = 1_000  # of one request

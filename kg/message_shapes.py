@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 from mcp_context_persistence.kg.message_parts import read_part_texts
 from mcp_context_persistence.kg.plain_values import to_number, to_plain
 
@@ -178,7 +178,7 @@ def dump_data(**values: Any) -> str | None:
             "value holds half of a surrogate pair, which cannot be stored"
         ) from error
     if size > limits.MESSAGE_DATA_BYTES:
-        raise ValidationError(
+        raise LimitError(
             f"value has more than {limits.MESSAGE_DATA_BYTES:,} bytes of parts and other data"
         )
     return text

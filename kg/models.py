@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.kg import limits, message_shapes, timestamps, validation
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 from mcp_context_persistence.kg.message_parts import read_part_texts
 
 Mode = Literal["conversation", "knowledge", "hybrid"]
@@ -302,7 +302,14 @@ def explain(
         source = (sources or {}).get(fields[0], "") if fields else ""
         name = ".".join([source, *fields]).strip(".") or "value"
         problems.append(f"{name}{path}: {reason}")
-    return ValidationError("; ".join(dict.fromkeys(problems)))
+    text = "; ".join(dict.fromkeys(problems))
+    return LimitError(text) if _exceeds_limit(error) else ValidationError(text)
+
+
+def _exceeds_limit(error: PydanticValidationError) -> bool:
+    """Return whether all that is wrong is that something exceeds its limit."""
+    causes = [problem.get("ctx", {}).get("error") for problem in error.errors(include_url=False)]
+    return all(isinstance(cause, LimitError) for cause in causes)
 
 
 def _is_field(item: object) -> bool:

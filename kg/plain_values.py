@@ -17,7 +17,7 @@ from uuid import UUID
 import numpy as np
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 
 _SIMPLE_KEY = re.compile(r"[\w-]{1,64}")
 _NOT_FINITE = "holds a number that JSON cannot hold: it is not finite, or has more than 64 bits"
@@ -97,7 +97,7 @@ def _read_numpy(field: str, value: Any, *, depth: int) -> Any:
     """Return a scalar of numpy as a number or a text, and an array as a list."""
     if value.ndim:
         if 2 * value.size > limits.METADATA_BYTES:  # a number and a comma
-            raise ValidationError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
+            raise LimitError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
         return to_plain(field, list(value), depth=depth)
     if isinstance(value, np.ndarray):
         return to_plain(field, value[()], depth=depth + 1)

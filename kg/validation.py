@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
+    LimitError,
     ValidationError,
     VectorDBError,
 )
@@ -87,7 +88,7 @@ def check_string(field: str, value: object, *, characters: int) -> str:
         raise ValidationError(f"{field} must be a string, not {type(value).__name__}")
     text = str.__str__(value)  # also of a member of a string enumeration
     if len(text) > characters:
-        raise ValidationError(f"{field} has more than {characters:,} characters")
+        raise LimitError(f"{field} has more than {characters:,} characters")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -121,7 +122,7 @@ def check_identifier(field: str, value: object, *, size: int = limits.IDENTIFIER
     """Check an id or a name: visible, without line breaks, short enough for a range index."""
     text = check_text(field, value, characters=size)
     if len(text.encode("utf-8")) > size:
-        raise ValidationError(f"{field} has more than {size} bytes in UTF-8")
+        raise LimitError(f"{field} has more than {size} bytes in UTF-8")
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
         raise ValidationError(f"{field} must not hold control characters or line breaks")
     return text
@@ -201,7 +202,7 @@ def check_list(
         raise ValidationError(f"{field} must be a list of at most {limit:,} {items}")
     checked = list(itertools.islice(value, limit + 1))
     if len(checked) > limit:
-        raise ValidationError(f"{field} has more than {limit:,} {items}")
+        raise LimitError(f"{field} has more than {limit:,} {items}")
     return checked
 
 
@@ -235,7 +236,7 @@ def dump_metadata(field: str, value: object) -> str | None:
     except UnicodeEncodeError as error:
         raise ValidationError(f"{field} {_SURROGATE}") from error
     if size > limits.METADATA_BYTES:
-        raise ValidationError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
+        raise LimitError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")
     return text
 
 

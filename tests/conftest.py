@@ -30,7 +30,7 @@ REMOTE = {
     if name in os.environ
 }
 TESTS = Path(__file__).resolve().parent
-FOLDERS = ("unit", "graph", "acceptance", "integration", "faults")
+FOLDERS = ("unit", "graph", "acceptance", "integration", "faults", "doors")
 RUN = f"test-{uuid.uuid4().hex[:8]}-"
 CLEAN = (
     "MATCH (n) WHERE n.namespace STARTS WITH $run CALL (n) { DETACH DELETE n } "
@@ -41,8 +41,8 @@ CLEAN = (
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         folder = item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
-        folder = "graph" if folder == "doors" else folder
-        item.add_marker(folder if folder in FOLDERS else "unit")
+        marker = "graph" if folder == "doors" else folder
+        item.add_marker(marker if folder in FOLDERS else "unit")
 
 
 @pytest.fixture(autouse=True)

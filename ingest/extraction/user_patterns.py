@@ -12,7 +12,7 @@ from typing import Any
 
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 
 RULE_PREFIX = "pattern:"
 # Texts to find out whether an expression matches the empty string.
@@ -87,7 +87,7 @@ def validate_patterns(patterns: object, confidence: object) -> UserPatterns:
         )
         count += len(expression_list)
         if count > limits.ENTITY_PATTERNS:
-            raise ValidationError(f"patterns has more than {limits.ENTITY_PATTERNS} expressions")
+            raise LimitError(f"patterns has more than {limits.ENTITY_PATTERNS} expressions")
         types[type_name] = [
             validation.check_text(
                 f"patterns.{type_name}[{index}]",

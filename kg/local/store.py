@@ -334,6 +334,8 @@ OWN_NAMES = frozenset(
         "run",  # of Neo4j
         *("password", "password.new", "server.json"),
         *("keep", "stop", "sizes", "restart", "panicked", "unchecked"),
+        # Of the service.
+        *("api_keys.json", "api_keys.lock", "service.json", "service.lock"),
     }
 )
 

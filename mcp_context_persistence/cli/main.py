@@ -41,6 +41,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "communities": ("analysis", "Find groups of entities with many relationships."),
     "duplicates": ("merging", "Find entities that are probably the same."),
     "merge": ("merging", "Merge entities into one, or undo a merge."),
+    "serve": ("serve", "Serve REST on this machine, or to others with keys."),
+    "keys": ("serve", "Create, list, rotate and revoke the keys of the REST service."),
     "mcp": ("mcp", "Serve assistants over the Model Context Protocol."),
     "config": ("analysis", "Show the settings in effect."),
     "completion": ("completion", "Print the script that completes commands in a shell."),

@@ -10,7 +10,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits, timestamps, validation
 from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.driver.statement import Run
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
 from mcp_context_persistence.queries.search.id_intervals import HIGHEST, list_intervals_between
 from mcp_context_persistence.queries.search.metadata_filters import (
@@ -313,7 +313,7 @@ def _read_conditions(value: object) -> Filters:
             _refuse_none(f"filters.{key}", condition)
             fields |= _READERS[key](condition)
     if len(metadata) > limits.TAGS:
-        raise ValidationError(f"filters has more than {limits.TAGS} keys of metadata")
+        raise LimitError(f"filters has more than {limits.TAGS} keys of metadata")
     if not fields and not metadata:
         return NO_FILTERS
     return Filters(**fields, metadata=metadata)

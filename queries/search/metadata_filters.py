@@ -12,7 +12,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 from mcp_context_persistence.kg.filter_tokens import (
     build_key_token,
     build_token,
@@ -95,7 +95,7 @@ def read_values(name: str, value: object, read: Callable[[str, object], str]) ->
     if not values:
         raise ValidationError(f"{name} must not be an empty list")
     if len(values) > limits.FILTER_VALUES:
-        raise ValidationError(f"{name} has more than {limits.FILTER_VALUES} values")
+        raise LimitError(f"{name} has more than {limits.FILTER_VALUES} values")
     return tuple(dict.fromkeys(read(name, item) for item in values))
 
 

@@ -1,0 +1,152 @@
+"""`context-persistence serve` and `context-persistence keys`."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
+
+STORE = click.option("--store", help="The folder of the store, or a database URL.")
+SCOPES = ("read", "write", "forget", "admin")
+
+
+def resolve_url(store: str | None) -> str | None:
+    """Return the database URL of the option `--store`."""
+    if store is None or "://" in store or store.startswith((":", "local:")):
+        return store
+    return f"local:{store}"
+
+
+@click.command()
+@STORE
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
+)
+@click.option("--namespace", help="The namespace of callers without a key.  [default: default]")
+def serve(store: str | None, host: str, port: int, namespace: str | None) -> None:
+    """Serve the store over HTTP until Ctrl-C or SIGTERM.
+
+    Other commands and programs of your user find the service by themselves. A store has one
+    service: where it runs already, the command says where.
+    """
+    from mcp_context_persistence.kg.extras import install_command  # noqa: PLC0415 - see main
+
+    try:
+        from mcp_context_persistence.main import create_service  # noqa: PLC0415 - slow to import
+        from mcp_context_persistence.service import server  # noqa: PLC0415 - slow to import
+        from mcp_context_persistence.service.settings import ServiceSettings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name not in {"fastapi", "uvicorn", "limits", "starlette", "anyio"}:
+            raise
+        raise ValidationError(f"the service needs: {install_command('api')}") from error
+    arguments: dict[str, Any] = {"database_url": resolve_url(store)}
+    if namespace is not None:
+        arguments["namespace"] = namespace
+    settings = ServiceSettings.from_environment(**arguments)
+    try:
+        server.serve(
+            settings,
+            lambda service_settings, secret: create_service(service_settings, secret=secret),
+            host=host,
+            port=port,
+            report=lambda address: click.echo(f"serving on {address.url}"),
+        )
+    except server.AlreadyRunningError as running:
+        if running.address is None:
+            raise ContextPersistenceError(
+                "another process serves this store, and is starting or stopping: try again"
+            ) from None
+        click.echo(f"already served on {running.address.url} by process {running.address.pid}")
+
+
+@click.group()
+def keys() -> None:
+    """Make and remove the keys of the service.
+
+    Without keys, the service answers only on its own machine.
+    """
+
+
+def _open_file(store: str | None, file: Path | None) -> Any:
+    from mcp_context_persistence.service.keys import KeyFile  # noqa: PLC0415 - see main
+    from mcp_context_persistence.service.settings import find_keys_file  # noqa: PLC0415
+
+    path = file or find_keys_file(resolve_url(store))
+    if path is None:
+        raise ValidationError("store: a throwaway store has no keys")
+    return KeyFile(path)
+
+
+FILE = click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the keys.  [default: CONTEXT_API_KEYS_FILE, or beside the store]",
+)
+
+
+@keys.command()
+@STORE
+@FILE
+@click.option("--namespace", default="default", show_default=True, help="What the key opens.")
+@click.option(
+    "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=("read", "write"),
+    show_default=True, help="What the key may do; may be repeated.",
+)  # fmt: skip
+@click.option("--days", type=float, help="After which the key ends.  [default: never]")
+@click.option("--name", default="", help="What you call the key.")
+def create(
+    store: str | None,
+    file: Path | None,
+    namespace: str,
+    scopes: tuple[str, ...],
+    days: float | None,
+    name: str,
+) -> None:
+    """Make a key and print it; it is shown only once."""
+    _, token = _open_file(store, file).create(
+        namespace=namespace, scopes=scopes, days=days, name=name
+    )
+    click.echo(token)
+
+
+@keys.command("list")
+@STORE
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def list_command(store: str | None, file: Path | None, *, as_json: bool) -> None:
+    """List the keys, without their secrets."""
+    rows = [asdict(key) | {"valid": key.is_valid()} for key in _open_file(store, file).list_keys()]
+    for row in rows:
+        del row["digest"]
+    if as_json:
+        click.echo(json.dumps(rows))
+        return
+    for row in rows:
+        end = row["expires"] or "never"
+        text = f"{row['id']}  {row['namespace']}  {','.join(row['scopes'])}  expires {end}"
+        click.echo(f"{text}{'' if row['valid'] else ' (expired)'}  {row['name']}".rstrip())
+
+
+@keys.command()
+@click.argument("key_id")
+@STORE
+@FILE
+def revoke(key_id: str, store: str | None, file: Path | None) -> None:
+    """Remove the key with this id; requests with it are refused at once."""
+    _open_file(store, file).revoke(key_id)
+    click.echo("revoked")
+
+
+@keys.command()
+@click.argument("key_id")
+@STORE
+@FILE
+@click.option("--hours", default=24.0, show_default=True, help="For which the old key stays valid.")
+def rotate(key_id: str, store: str | None, file: Path | None, hours: float) -> None:
+    """Make a key with the rights of the key with this id, and print it; the old one ends later."""
+    _, token = _open_file(store, file).rotate(key_id, hours=hours)
+    click.echo(token)

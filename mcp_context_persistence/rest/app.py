@@ -1,0 +1,286 @@
+"""The REST application."""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import CapacityLimiter
+from anyio.to_thread import current_default_thread_limiter, run_sync
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mcp_context_persistence import __version__
+from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.rest.callers import Credentials
+from mcp_context_persistence.rest.guard import Answer, Guard
+from mcp_context_persistence.rest.operations import (
+    PROBLEM_RESPONSES,
+    SCOPE_KEY,
+    Service,
+    StrictRoute,
+)
+from mcp_context_persistence.rest.problems import (
+    PROBLEMS,
+    ProblemDetails,
+    ProblemError,
+    from_client_error,
+    from_http_error,
+    from_validation_errors,
+)
+from mcp_context_persistence.rest.readiness import Readiness
+from mcp_context_persistence.rest.request_metrics import RequestMetrics
+from mcp_context_persistence.rest.routers import (
+    analytics,
+    conversations,
+    decisions,
+    documents,
+    graph,
+    ingest,
+    instructions,
+    namespaces,
+    search,
+    texts,
+)
+from mcp_context_persistence.service.clients import ClientPool
+from mcp_context_persistence.service.lease import (
+    CHALLENGE_CHARACTERS,
+    CHALLENGE_HEADER,
+    PROOF_HEADER,
+    LocalSecret,
+)
+from mcp_context_persistence.service.settings import ServiceSettings
+
+log = logging.getLogger("mcp_context_persistence.service")
+
+ROUTERS = (
+    conversations,
+    documents,
+    decisions,
+    instructions,
+    graph,
+    search,
+    analytics,
+    texts,
+    ingest,
+    namespaces,
+)
+PREFIX = "/v1"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+DESCRIPTION = """Memory for AI assistants, stored as one property graph in Neo4j.
+
+The namespace comes from the key. Every error is a problem (RFC 9457) that says whether the same
+request may succeed later (`retryable`) and what happened to the data (`outcome`)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Another application of the service.
+
+    Attributes:
+        path: Its only address, such as `/mcp`.
+        app: The application; `scope["state"]["caller"]` has the caller, whose scopes it checks.
+        run: Returns what keeps it running: a mounted application has no lifespan of its own.
+    """
+
+    path: str
+    app: ASGIApp
+    run: Callable[[], AbstractAsyncContextManager[None]] = nullcontext
+
+
+class _Endpoint:
+    """An application as the endpoint of a route, which takes a function for a handler."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
+BuildDoors = Callable[[ClientPool], Sequence[Door]]
+
+
+def create_app(
+    settings: ServiceSettings | None = None,
+    *,
+    secret: LocalSecret | None = None,
+    build_doors: BuildDoors = lambda _clients: (),
+) -> FastAPI:
+    """Return the application; it opens the store when it starts.
+
+    Args:
+        settings: None means those of the environment.
+        secret: Of the lease, so that other processes of the same user can call.
+        build_doors: Returns the other applications of the service, behind the same guard.
+
+    Raises:
+        ValidationError: The environment is not valid.
+    """
+    settings = settings or ServiceSettings.from_environment()
+    credentials = Credentials(settings, secret)
+    clients, metrics = ClientPool(settings), RequestMetrics()
+    readiness, doors = Readiness(clients, settings.namespace), build_doors(clients)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = settings.threads
+        readiness.start()
+        await run_sync(app.openapi)  # which takes a while
+        try:
+            async with AsyncExitStack() as running:
+                for door in doors:
+                    await running.enter_async_context(door.run())
+                yield
+        finally:
+            await run_sync(readiness.stop)
+            await run_sync(clients.close)
+
+    app = FastAPI(
+        title="Context Persistence",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # these pages load scripts of other sites
+        redoc_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.service = Service.create(
+        clients, credentials.keys.secret if credentials.keys else None
+    )
+    _add_routes(app, metrics, doors)
+    _add_handlers(app)
+    app.add_middleware(
+        Guard,
+        settings=settings,
+        credentials=credentials,
+        metrics=metrics,
+        open_answers=_build_open_answers(readiness, secret),
+    )
+    return app
+
+
+def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
+    for module in ROUTERS:
+        app.include_router(module.router, prefix=PREFIX)
+    app.include_router(_build_operators_router(metrics))
+    app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
+
+
+def _build_operators_router(metrics: RequestMetrics) -> APIRouter:
+    router = APIRouter(route_class=StrictRoute, tags=["operation"])
+
+    @router.get(
+        "/metrics",
+        operation_id="metrics",
+        summary="Read the counts and times of the requests, as Prometheus does.",
+        response_class=Response,
+        responses={
+            200: {
+                "description": "Metrics",
+                "content": {"text/plain": {"schema": {"type": "string"}}},
+            },
+            **PROBLEM_RESPONSES,
+        },
+        openapi_extra={SCOPE_KEY: "admin"},
+    )
+    def read_metrics() -> Response:
+        return Response(metrics.render(), media_type=METRICS_TYPE)
+
+    return router
+
+
+def _build_open_answers(readiness: Readiness, secret: LocalSecret | None) -> dict[str, Answer]:
+    """Return the answers that need no key; they tell neither versions nor names."""
+    probes = CapacityLimiter(2)  # of their own, so that they do not wait for calls
+
+    async def answer_health(headers: Headers) -> Response:
+        challenge = headers.get(CHALLENGE_HEADER, "")
+        is_challenge = secret is not None and len(challenge) == CHALLENGE_CHARACTERS
+        proof = secret.prove(challenge) if secret is not None and is_challenge else None
+        return _json({"status": "alive"}, headers={PROOF_HEADER: proof} if proof else None)
+
+    async def answer_readiness(_headers: Headers) -> Response:
+        is_ready, parts = await run_sync(readiness.check, limiter=probes)
+        return _json({"ready": is_ready, **parts}, status=200 if is_ready else 503)
+
+    return {"/healthz": answer_health, "/readyz": answer_readiness}
+
+
+def _json(
+    content: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    return Response(json.dumps(content), status, headers, "application/json")
+
+
+def _add_handlers(app: FastAPI) -> None:
+    """Answer every error with a problem, those of the framework too."""
+
+    def answer(request: Request, problem: ProblemError) -> Response:
+        request_id = getattr(request.state, "request_id", None)
+        if problem.status_code >= 500:
+            log.warning("request %s: %s: %s", request_id, problem.kind, problem.detail)
+        return problem.respond(request_id)
+
+    async def answer_client_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ContextPersistenceError)  # noqa: S101 - as it is registered
+        return answer(request, from_client_error(error))
+
+    async def answer_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
+        problem = from_http_error(error)
+        if problem.status_code == 405:
+            problem.headers = {"Allow": ", ".join(_list_methods(request.scope["path"]))}
+        return answer(request, problem)
+
+    async def answer_validation(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - as it is registered
+        return answer(request, from_validation_errors(error.errors()))
+
+    async def answer_failure(request: Request, _error: Exception) -> Response:
+        problem = ProblemError("failed", "the log of the service says why", outcome="unknown")
+        return answer(request, problem)
+
+    app.add_exception_handler(ContextPersistenceError, answer_client_error)
+    app.add_exception_handler(HTTPException, answer_http_error)
+    app.add_exception_handler(RequestValidationError, answer_validation)
+    app.add_exception_handler(Exception, answer_failure)
+
+
+def _list_methods(path: str) -> list[str]:
+    """Return the methods of all routes with this path; the framework knows those of the first."""
+    methods: set[str] = {"GET"} if path == "/metrics" else set()
+    for module in ROUTERS:
+        for route in module.router.routes:
+            if isinstance(route, Route) and route.path_regex.match(path.removeprefix(PREFIX)):
+                methods.update(route.methods or ())
+    return sorted(methods)
+
+
+def _describe(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for model in (ProblemDetails, ingest.LineAnswer):
+            schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[model.__name__] = schema
+        kinds = [f"/problems/{kind}" for kind in PROBLEMS]
+        schemas["ProblemDetails"]["properties"]["type"]["enum"] = kinds
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+        app.openapi_schema = document
+    return app.openapi_schema

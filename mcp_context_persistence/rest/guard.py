@@ -1,0 +1,205 @@
+"""The guard before every door of the service: it lets a request in, or answers it with a problem.
+
+It runs before routing and before a body is parsed, also for applications that are mounted: host and
+origin, credential, rate, number of requests, content encoding, length and time of the body. The
+body is read here, in whole, so that nothing behind the guard waits for a client.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
+from mcp_context_persistence.rest.callers import Caller, Credentials
+from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from mcp_context_persistence.rest.request_metrics import RequestMetrics
+
+SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
+MINUTE_SECONDS = 60
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+
+Answer = Callable[[Headers], Awaitable[Response]]
+
+
+class Guard:
+    """ASGI middleware that every request passes first."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        settings: ServiceSettings,
+        credentials: Credentials,
+        metrics: "RequestMetrics",
+        open_answers: dict[str, Answer],
+    ) -> None:
+        """Wrap an application.
+
+        Args:
+            app: Gets the requests that are let in.
+            settings: Names hosts, origins and limits.
+            credentials: Recognize the callers.
+            metrics: Counts the requests.
+            open_answers: Answers of addresses that need no key and no thread.
+        """
+        self._app, self._settings, self._credentials = app, settings, credentials
+        self._metrics, self._open_answers = metrics, open_answers
+        self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._bodies = BodyReader(settings.body_bytes)
+        self._requests = 0  # that are let in and not answered yet
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1003})
+            return
+        request_id = uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = request_id
+        with self._metrics.observe(scope) as observation:
+
+            async def send_marked(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    observation.status = message["status"]
+                    headers = MutableHeaders(scope=message)
+                    headers["X-Request-Id"] = request_id
+                    headers["X-Content-Type-Options"] = "nosniff"
+                    headers.setdefault("Cache-Control", "private, no-cache")
+                await _send_in_time(send, message)
+
+            try:
+                await self._let_in(scope, receive, send_marked)
+            except ClientLeftError:
+                pass  # nobody reads an answer
+            except ProblemError as problem:
+                await problem.respond(request_id)(scope, receive, send_marked)
+            except ContextPersistenceError as error:
+                response = from_client_error(error).respond(request_id)
+                await response(scope, receive, send_marked)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = Headers(scope=scope)
+        host = self._check_host(headers)
+        self._check_origin(headers)
+        self._check_framing(headers)
+        scope["path"] = _read_path(scope)
+        answer = self._open_answers.get(scope["path"])
+        if answer is not None and scope["method"] in {"GET", "HEAD"}:
+            await (await answer(headers))(scope, receive, send)
+            return
+        client = scope["client"][0] if scope.get("client") else ""
+        caller = self._credentials.identify(
+            headers.get("authorization"),
+            client=client,
+            host=host,
+            is_forwarded=any(name in headers for name in FORWARDED),
+        )
+        self._check_rate(caller)
+        scope["state"]["caller"] = caller
+        async with self._count_request():
+            if headers.get("content-encoding", "identity").lower() != "identity":
+                raise ProblemError(
+                    "unsupported-media-type", "send the body without Content-Encoding"
+                )
+            async with self._bodies.read(headers, receive) as body:
+                await self._app(scope, replay(body, receive), send)
+
+    def _check_host(self, headers: Headers) -> str:
+        """Return the name in `Host`, without its port; a name that is not ours is refused."""
+        values = headers.getlist("host")
+        if len(values) != 1:
+            raise ProblemError("bad-request", "the header Host must be there once")
+        name, _, port = values[0].lower().rpartition(":")
+        host = name if name and port.isdigit() else values[0].lower()
+        if host not in LOOPBACK_HOSTS and host not in self._settings.hosts:
+            raise ProblemError(
+                "wrong-host",
+                "the service does not have this host name; add it to CONTEXT_API_HOSTS",
+            )
+        return host
+
+    def _check_origin(self, headers: Headers) -> None:
+        """Refuse pages of other sites: a browser sends its own credentials for them."""
+        for origin in headers.getlist("origin"):
+            scheme, _, rest = origin.lower().partition("://")
+            host = rest.rpartition(":")[0] if rest.rpartition(":")[2].isdigit() else rest
+            is_local = scheme in {"http", "https"} and is_loopback(host)
+            if not is_local and origin.lower() not in self._settings.origins:
+                raise ProblemError(
+                    "forbidden",
+                    "this origin may not call; add it to CONTEXT_API_ORIGINS",
+                )
+
+    def _check_framing(self, headers: Headers) -> None:
+        """Refuse a request whose length two servers could read differently."""
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise ProblemError(
+                "bad-request",
+                "send Content-Length or Transfer-Encoding, not both",
+                headers={"Connection": "close"},
+            )
+
+    def _check_rate(self, caller: Caller) -> None:
+        if self._limiter.hit(self._rate, caller.id):
+            return
+        reset = self._limiter.get_window_stats(self._rate, caller.id).reset_time
+        seconds = max(1, min(MINUTE_SECONDS, round(reset - time.time())))
+        raise ProblemError(
+            "rate-limited",
+            f"more than {self._settings.requests_per_minute:,} requests in a minute",
+            retryable=True,
+            headers={"Retry-After": str(seconds)},
+        )
+
+    @asynccontextmanager
+    async def _count_request(self) -> "AsyncIterator[None]":
+        """Count a request while it is answered; refuse it where too many wait."""
+        if self._requests >= self._settings.threads + self._settings.waiting:
+            raise ProblemError("unavailable", "too many requests wait", retryable=True)
+        self._requests += 1
+        try:
+            yield
+        finally:
+            self._requests -= 1
+
+
+async def _send_in_time(send: Send, message: Message) -> None:
+    """Send a part of a response; a client that does not read it is taken for gone."""
+    try:
+        async with asyncio.timeout(limits.REQUEST_SECONDS):
+            await send(message)
+    except TimeoutError as error:
+        raise ClientLeftError from error
+
+
+def _read_path(scope: Scope) -> str:
+    """Return the decoded path, with encoded slashes as `SLASH`, so that an id may have them."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    try:
+        parts = [unquote_to_bytes(part).decode("utf-8") for part in raw.split(b"/")]
+    except UnicodeDecodeError as error:
+        raise ProblemError("no-route", "the path is not in UTF-8") from error
+    if any(SLASH in part for part in parts):
+        raise ProblemError("no-route", "the path has a character that Unicode does not have")
+    return "/".join(part.replace("/", SLASH) for part in parts)

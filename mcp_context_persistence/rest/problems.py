@@ -1,0 +1,201 @@
+"""Errors as problem details (RFC 9457). No text of them has a value that the caller sent."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from mcp_context_persistence import exceptions
+from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    LimitError,
+    NotFoundError,
+    ValidationError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_SECONDS = 1
+TOO_LARGE = frozenset({"string_too_long", "too_long"})  # types of pydantic's errors
+MAX_FIELDS = 5  # that one problem lists
+# Type of the problem: status and title. docs/rest.md lists them too.
+PROBLEMS: dict[str, tuple[int, str]] = {
+    "bad-request": (400, "The request is not valid HTTP"),
+    "unauthorized": (401, "A key is needed"),
+    "forbidden": (403, "The caller may not do this"),
+    "not-found": (404, "There is no such item"),
+    "no-route": (404, "There is no such address"),
+    "method-not-allowed": (405, "The address has no such method"),
+    "timeout": (408, "The request did not arrive in time"),
+    "conflict": (409, "The key of idempotency belongs to another request"),
+    "precondition-failed": (412, "The item has changed"),
+    "too-large": (413, "The request is too large"),
+    "unsupported-media-type": (415, "The content type is not supported"),
+    "wrong-host": (421, "The service does not have this host name"),
+    "invalid": (422, "The request is not valid"),
+    "rate-limited": (429, "Too many requests"),
+    "failed": (500, "The call failed"),
+    "unavailable": (503, "The service cannot answer now"),
+    "deadline": (504, "The call did not end in time"),
+}
+_BY_STATUS = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())} | {404: "no-route"}
+_FIELD = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)*")
+_NO_FIELDS = frozenset({"give", "there", "the", "this", "query_terms"})
+
+
+class ProblemDetails(BaseModel):
+    """A problem, as every error is answered."""
+
+    type: str = Field(..., description="/problems/ and the kind of the problem")
+    title: str = Field(..., description="The same for every problem of this kind")
+    status: int = Field(..., description="The status of the response")
+    detail: str = Field(..., description="What is wrong, without any value of the request")
+    field: str | None = Field(None, description="The field that is not valid")
+    retryable: bool = Field(..., description="Whether the same request may succeed later")
+    outcome: str = Field(
+        ..., description="What happened to the data: not_applied, applied or unknown"
+    )
+    error: str | None = Field(None, description="Class of the client's error")
+    request_id: str | None = Field(
+        None, description="The header X-Request-Id; the log has it for failures"
+    )
+
+
+class ProblemError(HTTPException):
+    """An error that is answered as a problem."""
+
+    def __init__(
+        self,
+        kind: str,
+        detail: str,
+        *,
+        field: str | None = None,
+        retryable: bool = False,
+        outcome: str = "not_applied",
+        error: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Name its kind, of `PROBLEMS`, and what is wrong."""
+        super().__init__(PROBLEMS[kind][0], detail, dict(headers) if headers else None)
+        self.kind, self.field = kind, field
+        self.retryable, self.outcome, self.error = retryable, outcome, error
+
+    def as_dict(self, request_id: str | None = None) -> dict[str, Any]:
+        """Return the problem as JSON has it."""
+        status, title = PROBLEMS[self.kind]
+        problem: dict[str, Any] = {
+            "type": f"/problems/{self.kind}",
+            "title": title,
+            "status": status,
+            "detail": self.detail,
+            "retryable": self.retryable,
+            "outcome": self.outcome,
+        }
+        if self.field:
+            problem["field"] = self.field
+        if self.error:
+            problem["error"] = self.error
+        if request_id:
+            problem["request_id"] = request_id
+        return problem
+
+    def respond(self, request_id: str | None = None) -> Response:
+        """Return the response."""
+        headers = dict(self.headers or {})
+        if self.retryable and self.status_code in {429, 503}:
+            headers.setdefault("Retry-After", str(RETRY_SECONDS))
+        return Response(
+            json.dumps(self.as_dict(request_id)),
+            self.status_code,
+            headers=headers,
+            media_type=MEDIA_TYPE,
+        )
+
+
+def from_client_error(error: ContextPersistenceError) -> ProblemError:
+    """Return the problem for an error of the client."""
+    kind = "failed"
+    if isinstance(error, LimitError):
+        kind = "too-large"
+    elif isinstance(error, ValidationError):
+        kind = "invalid"
+    elif isinstance(error, NotFoundError):
+        kind = "not-found"
+    elif _is_overdue(error):
+        kind = "deadline"
+    elif error.retryable:
+        kind = "unavailable"
+    text = str(error)
+    return ProblemError(
+        kind,
+        text,
+        field=_read_field(text) if kind in {"invalid", "too-large"} else None,
+        retryable=error.retryable,
+        outcome=error.outcome,
+        error=_find_class(error),
+    )
+
+
+def from_http_error(error: HTTPException) -> ProblemError:
+    """Return the problem for an error of the framework, whose text may have what was sent."""
+    if isinstance(error, ProblemError):
+        return error
+    kind = _BY_STATUS.get(error.status_code)
+    if kind is None:
+        kind = "failed" if error.status_code >= 500 else "bad-request"
+    return ProblemError(kind, PROBLEMS[kind][1], headers=error.headers)
+
+
+def from_validation_errors(
+    errors: Sequence[Mapping[str, Any]], *, source: str | None = None
+) -> ProblemError:
+    """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
+
+    Args:
+        errors: The errors.
+        source: The part of the request that they are about; None where their locations begin with
+            it.
+    """
+    texts, first = [], None
+    for error in errors[:MAX_FIELDS]:
+        kind, location = str(error["type"]), list(error["loc"])
+        if kind == "extra_forbidden":
+            location, rule = location[:-1], "has an unknown field"
+        elif kind == "missing":
+            rule = "is missing"
+        else:
+            rule = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+        origin = source or str(location.pop(0))
+        names = [str(item) for item in location if isinstance(item, int) or _FIELD.fullmatch(item)]
+        field = ".".join(names)
+        first = first or field or None
+        texts.append(f"{field or f'the {origin}'} {rule}")
+    is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
+    return ProblemError(
+        "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
+    )
+
+
+def _find_class(error: ContextPersistenceError) -> str:
+    """Return the public class of an error."""
+    names = (base.__name__ for base in type(error).__mro__)
+    return next(name for name in names if name in exceptions.__all__)
+
+
+def _is_overdue(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OverdueError):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+def _read_field(text: str) -> str | None:
+    """Return the field that an error of the client names: its text begins with it."""
+    match = _FIELD.match(text)
+    return match[0] if match and match[0] not in _NO_FIELDS else None

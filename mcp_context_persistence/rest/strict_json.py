@@ -1,0 +1,93 @@
+"""Read JSON strictly: what two programs could read differently is refused."""
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.rest.problems import ProblemError
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_INTEGER_CHARACTERS = 20  # of a sign and 64 bits
+
+
+def load_json(data: bytes) -> Any:
+    """Parse a text in JSON.
+
+    Raises:
+        ProblemError: It is not JSON in UTF-8, or has NaN, a doubled key, half of a surrogate pair,
+            a number out of range, or too many levels.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            parse_constant=_refuse_constant,
+            parse_float=_read_float,
+            parse_int=_read_integer,
+            object_pairs_hook=_build_object,
+        )
+    except UnicodeDecodeError as error:
+        raise _refuse("the body is not in UTF-8") from error
+    except RecursionError as error:
+        raise _refuse_depth() from error
+    except ValueError as error:
+        raise _refuse("the body is not valid JSON") from error
+    if data.count(b"[") + data.count(b"{") > limits.JSON_DEPTH:
+        _check_depth(value)
+    if _SURROGATE.search(data):
+        _check_surrogates(value)
+    return value
+
+
+def _refuse(detail: str) -> ProblemError:
+    return ProblemError("invalid", detail)
+
+
+def _refuse_depth() -> ProblemError:
+    return _refuse(f"the body has more than {limits.JSON_DEPTH} levels")
+
+
+def _refuse_constant(_text: str) -> NoReturn:
+    raise _refuse("the body has a number that is not finite")
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise _refuse("the body has a number that is not finite")
+    return number
+
+
+def _read_integer(text: str) -> int:
+    if len(text) > _INTEGER_CHARACTERS or not -(2**63) <= int(text) < 2**63:
+        raise _refuse("the body has an integer beyond 64 bits")
+    return int(text)
+
+
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _refuse("the body has an object with the same key twice")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(limits.JSON_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            if isinstance(container, (dict, list))
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]
+        if not level:
+            return
+    raise _refuse_depth()
+
+
+def _check_surrogates(value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _refuse("the body has half of a surrogate pair") from error

@@ -1,0 +1,183 @@
+"""Run the service in this process: one listener, one lease, one end."""
+
+import resource
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.store import Store
+from mcp_context_persistence.kg.system_errors import translated_system_errors
+from mcp_context_persistence.service.folders import find_target
+from mcp_context_persistence.service.lease import (
+    LocalSecret,
+    ServiceAddress,
+    ServiceLease,
+    find_service,
+)
+from mcp_context_persistence.service.protocol import TimedProtocol
+from mcp_context_persistence.service.settings import ServiceSettings, is_loopback
+
+BACKLOG = 512  # connections that wait to be accepted
+KEEP_ALIVE_SECONDS = 30
+DRAIN_SECONDS = 45  # for the requests that are being answered: more than one deadline
+OPEN_FILES = 16_384  # as many connections as the system allows, up to this
+
+MakeApp = Callable[[ServiceSettings, LocalSecret], ASGIApp]
+Report = Callable[[ServiceAddress], None]
+
+
+class AlreadyRunningError(Exception):
+    """Another process serves the store.
+
+    Attributes:
+        address: Where it listens; None while it is starting or stopping.
+    """
+
+    def __init__(self, address: ServiceAddress | None) -> None:
+        """Note where it listens."""
+        super().__init__("another process serves this store")
+        self.address = address
+
+
+def serve(
+    settings: ServiceSettings,
+    make_app: MakeApp,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    report: Report = lambda _address: None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; then answer what is being answered, and close the store.
+
+    Args:
+        settings: What is served, and to whom.
+        make_app: Makes the application, which gets the secret of the lease.
+        host: Address to listen on.
+        port: Port to listen on; 0 means a free one.
+        report: Is called when the service listens.
+
+    Raises:
+        AlreadyRunningError: Another process serves the store.
+        ValidationError: Other machines could reach the address, and there are no keys.
+        DatabaseError: The address cannot be used.
+    """
+    if not is_loopback(host) and not settings.has_keys:
+        raise ValidationError(
+            "host: other machines can reach this address, and there are no keys; "
+            "make one first: context-persistence keys create"
+        )
+    folder = settings.folder
+    lease = _take_lease(folder, settings) if folder else None
+    try:
+        listener = _listen(host, port)
+        try:
+            secret = lease.secret if lease else LocalSecret()
+            _raise_file_limit()
+            server = _Server(configure(make_app(settings, secret)), lease, report)
+            with _quiet_signals():
+                server.run(sockets=[listener])
+        finally:
+            listener.close()
+    finally:
+        if lease is not None:
+            lease.give_back()
+
+
+def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
+    with translated_system_errors(DatabaseError):
+        if isinstance(find_target(settings.database_url), url.LocalTarget):
+            Store(folder).prepare()  # a folder that is no store is left as it is
+        lease = ServiceLease(folder)
+        if not lease.take():
+            raise AlreadyRunningError(find_service(folder))
+    return lease
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise DatabaseError(
+            f"The service cannot listen on port {port} ({error.strerror}): choose another one "
+            "with --port."
+        ) from error
+    return listener
+
+
+def configure(app: ASGIApp) -> uvicorn.Config:
+    """Return the configuration of uvicorn for an application of the service."""
+    return uvicorn.Config(
+        app,
+        http=TimedProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        h11_max_incomplete_event_size=limits.REQUEST_HEADER_BYTES,
+    )
+
+
+def _raise_file_limit() -> None:
+    """Allow as many open connections as the system does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+
+
+@contextmanager
+def _quiet_signals() -> Iterator[None]:
+    """Let the block end when uvicorn raises the signal again that it was stopped with."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handlers = {
+        number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """Tells where it listens when it does."""
+
+    def __init__(self, config: uvicorn.Config, lease: ServiceLease | None, report: Report) -> None:
+        super().__init__(config)
+        self._lease, self._report = lease, report
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.should_exit or not sockets:
+            return
+        host, port = sockets[0].getsockname()[:2]
+        address = ServiceAddress(host=_reachable(host), port=port, pid=0, started="", secret="")
+        if self._lease is not None:
+            self._lease.publish(address.host, port)
+        self._report(address)
+
+
+def _reachable(host: str) -> str:
+    """Return the address by which processes of this machine reach a listener."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not a bind

@@ -1,0 +1,29 @@
+"""Fixtures of the doors."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def open_service(server: Any) -> Iterator[Any]:
+    """A service without keys, on a real socket and a real Neo4j."""
+    from mcp_context_persistence import ContextPersistenceClient
+    from mcp_context_persistence.service.settings import ServiceSettings
+    from tests.doors.rest_service import run_service
+
+    namespace = f"test-rest-{uuid.uuid4().hex[:12]}"
+    settings = ServiceSettings(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
+    with run_service(settings) as service:
+        yield service
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+        client.delete_namespace(namespace)
+
+
+@pytest.fixture
+def rest(open_service: Any) -> Iterator[Any]:
+    """A client of the service without keys."""
+    with open_service.open_client() as client:
+        yield client

@@ -1,0 +1,231 @@
+"""Two namespaces with a key for each: a matrix of all routes, made from the application itself."""
+
+import json
+import os
+import stat
+import uuid
+from urllib.parse import quote
+
+import pytest
+
+from mcp_context_persistence.service.keys import SCOPES, KeyFile
+from mcp_context_persistence.service.settings import ServiceSettings
+from tests.doors.rest_service import run_service
+from tests.doors.test_rest_calls import example_body, list_operations
+
+CANARY = "canarybird"
+IDS = {
+    "conversation_id": f"{CANARY}-conversation",
+    "message_id": f"{CANARY}-message",
+    "document_id": f"{CANARY}-document",
+    "entity_id": f"{CANARY.title()}Validator",
+}
+ARGUMENTS = {
+    "delete_relationship": {
+        "source_entity_id": IDS["entity_id"],
+        "target_entity_id": "pandas",
+        "relationship_type": "depends on",
+    },
+    "find_shortest_paths": {"target_entity_id": "pandas"},
+}
+
+
+@pytest.fixture(scope="module")
+def world(server, tmp_path_factory):
+    """A service, the file of its keys, and two namespaces; only the first has something."""
+    keys = KeyFile(tmp_path_factory.mktemp("keys") / "api_keys.json")
+    names = [f"test-rest-{side}-{uuid.uuid4().hex[:8]}" for side in ("first", "second")]
+    tokens = [keys.create(namespace=name, scopes=SCOPES)[1] for name in names]
+    settings = ServiceSettings(
+        database_url=server.bolt_url,
+        auth=server.auth,
+        namespace=names[1],
+        keys_file=keys.path,
+    )
+    with run_service(settings) as service:
+        with service.open_client(tokens[0]) as first:
+            fill(first)
+        yield service, keys, names, tokens
+        for name, token in zip(names, tokens, strict=True):
+            with service.open_client(token) as client:
+                client.delete("/v1/namespace", params={"confirm": name})
+
+
+def fill(first):
+    text = f"The {IDS['entity_id']} class uses pandas. We decided to keep {CANARY}."
+    body = {
+        "messages": [{"id": IDS["message_id"], "role": "user", "content": text}],
+        "metadata": {"project": CANARY},
+    }
+    assert first.put(f"/v1/conversations/{IDS['conversation_id']}", json=body).status_code == 200
+    document = {"text": text, "metadata": {"project": CANARY}}
+    assert first.put(f"/v1/documents/{IDS['document_id']}", json=document).status_code == 200
+    decision = {
+        "conversation_id": IDS["conversation_id"],
+        "decision_type": "technology",
+        "context": text,
+        "outcome": text,
+    }
+    assert first.post("/v1/decisions", json=decision).status_code == 200
+    assert first.post("/v1/instructions", json={"text": f"Say {CANARY}."}).status_code == 200
+
+
+def read_all(client):
+    """What a namespace has, without the time that reading it takes."""
+    paths = (
+        "/v1/stats",
+        "/v1/conversations",
+        f"/v1/conversations/{IDS['conversation_id']}",
+        f"/v1/documents/{IDS['document_id']}",
+        "/v1/decisions",
+        "/v1/instructions",
+        "/v1/entities",
+        "/v1/merges",
+    )
+    answers = [client.get(path).json() for path in paths]
+    for answer in answers:
+        answer.pop("processing_time", None)
+        answer.pop("request_id", None)
+    return answers
+
+
+def call(client, method, path, operation, document, ids):
+    """Call an operation with the example of its body, and with these ids."""
+    address = path.format(**{key: quote(value, safe="") for key, value in ids.items()})
+    name = operation["operationId"]
+    if name == "batch_save_conversations":
+        line = {"conversation_id": ids["conversation_id"], "messages": [{}]}
+        headers = {"Content-Type": "application/jsonl"}
+        return client.post(address, content=json.dumps(line), headers=headers)
+    body = example_body(operation, document)
+    return client.request(method, address, json=body, params=ARGUMENTS.get(name))
+
+
+def test_no_route_answers_without_a_valid_key(world):
+    service, keys, names, _ = world
+    expired, token = keys.create(namespace=names[0], scopes=SCOPES, days=0.001)
+    from dataclasses import replace
+
+    keys.write(
+        [
+            replace(key, expires="2020-01-01T00:00:00+00:00") if key.id == expired.id else key
+            for key in keys.list_keys()
+        ],
+        keys.secret,
+    )
+    for value in (None, "", "secret", "cp_00000000_" + "a" * 43, token, token[:-1], "cl_x.y"):
+        with service.open_client(value) as client:
+            for method, path, _, _ in list_operations(service.app):
+                response = client.request(method, path)
+                assert response.status_code == 401, (value, path)
+                assert response.headers["www-authenticate"] == "Bearer"
+                assert response.json()["type"] == "/problems/unauthorized"
+            assert client.get("/openapi.json").status_code == 401
+            assert client.get("/healthz").status_code == 200
+
+
+def test_a_key_does_what_its_scopes_say_and_nothing_else(world):
+    service, keys, names, _ = world
+    for scope in SCOPES:
+        key, token = keys.create(namespace=names[1], scopes=[scope])
+        with service.open_client(token) as client:
+            for method, path, operation, _ in list_operations(service.app):
+                assert operation["x-scope"] in SCOPES
+                if operation["x-scope"] != scope:
+                    response = client.request(method, path, content=b"not even JSON")
+                    assert response.status_code == 403, (scope, path)
+                else:  # it gets as far as its body, or its query
+                    response = client.request(method, path, content=b"{", params={"x": "y"})
+                    assert response.status_code == 422, (scope, path)
+        keys.revoke(key.id)
+        with service.open_client(token) as client:
+            assert client.get("/v1/stats").status_code == 401
+
+
+def test_no_route_reads_counts_or_changes_another_namespace(world):
+    service, _, names, tokens = world
+    with service.open_client(tokens[0]) as first, service.open_client(tokens[1]) as second:
+        before = read_all(first)
+        assert CANARY in str(before)
+        ids = IDS | {
+            "decision_id": before[4]["decisions"][0]["id"],
+            "instruction_id": before[5]["instructions"][0]["id"],
+            "merge_id": "merge",
+        }
+        cursor = first.get("/v1/entities", params={"limit": 1}).json()["next_cursor"]
+        tag = first.get(f"/v1/conversations/{ids['conversation_id']}").headers["etag"]
+        foreign = second.get("/v1/entities", params={"limit": 1, "cursor": cursor})
+        assert foreign.status_code == 422
+        response = second.get(
+            f"/v1/conversations/{ids['conversation_id']}", headers={"If-None-Match": tag}
+        )
+        assert response.status_code == 404
+        operations = sorted(
+            list_operations(service.app), key=lambda row: row[0] not in {"GET", "DELETE"}
+        )
+        for method, path, operation, document in operations:
+            name = operation["operationId"]
+            if name in {"metrics", "delete_namespace"}:
+                continue
+            response = call(second, method, path, operation, document, ids)
+            assert response.status_code in {200, 404, 422}, (name, response.text)
+            text = response.text.lower()
+            for value in ids.values():  # a receipt names what the caller has named
+                text = text.replace(value.lower(), "")
+            assert CANARY not in text, name
+            if method == "GET" and response.status_code == 200:
+                fields = response.json()
+                assert not any(fields.get(key) for key in ("next_cursor", "total_merges")), name
+        response = second.delete("/v1/namespace", params={"confirm": names[0]})
+        assert response.status_code == 422
+        assert read_all(first) == before
+        counts = second.get("/metrics").text
+        assert names[0] not in counts
+        assert CANARY not in counts.lower()
+
+
+def test_searches_of_another_namespace_find_nothing(world):
+    service, keys, names, _ = world
+    _, token = keys.create(namespace=f"{names[1]}-empty", scopes=SCOPES)
+    with service.open_client(token) as second:
+        for mode in ("hybrid", "semantic", "keyword", "graph"):
+            body = {"query": f"{CANARY} {IDS['entity_id']}", "mode": mode}
+            assert CANARY not in str(second.post("/v1/search", json=body).json().get("results"))
+        answer = second.post("/v1/context", json={"query": CANARY}).json()
+        assert CANARY not in answer["text"].lower()
+
+
+def test_the_file_has_no_key_and_only_its_owner_reads_it(world, tmp_path):
+    _, keys, _, tokens = world
+    text = keys.path.read_text()
+    assert all(token not in text and token[12:] not in text for token in tokens)
+    assert stat.S_IMODE(os.stat(keys.path).st_mode) == 0o600
+
+
+def test_a_rotated_key_stays_valid_for_a_while(world):
+    service, keys, names, _ = world
+    key, token = keys.create(namespace=names[1], scopes=["read"])
+    new, new_token = keys.rotate(key.id, hours=1)
+    assert (new.namespace, new.scopes) == (key.namespace, key.scopes)
+    for value in (token, new_token):
+        with service.open_client(value) as client:
+            assert client.get("/v1/stats").status_code == 200
+    _, ended_token = keys.rotate(new.id, hours=0)
+    with service.open_client(new_token) as client:
+        assert client.get("/v1/stats").status_code == 401
+    with service.open_client(ended_token) as client:
+        assert client.get("/v1/stats").status_code == 200
+
+
+def test_a_damaged_file_of_keys_lets_nobody_in(world):
+    service, keys, _, tokens = world
+    text = keys.path.read_text()
+    with service.open_client(tokens[0]) as client:
+        for damaged in ("", "{", '{"secret": "", "keys": [{"id": "a"}]}', "[]"):
+            keys.path.write_text(damaged)
+            response = client.get("/v1/stats")
+            assert response.status_code == 503, response.text
+        keys.path.unlink()
+        assert client.get("/v1/stats").status_code == 401
+        keys.path.write_text(text)
+        assert client.get("/v1/stats").status_code == 200
