@@ -88,14 +88,8 @@ def _write_document(
         for position, passage in enumerate(passages)
     ]
     knowledge = extract_knowledge(engine, texts, model, now=now, extract=extract)
-    passage_properties = partial(
-        documents.passage_properties,
-        engine.namespace,
-        document_id,
-        properties,
-        metadata=metadata,
-        now=now,
-    )
+    build = partial(documents.passage_properties, engine.namespace, document_id, properties)
+    passage_properties = partial(build, metadata=metadata, now=now)
     text_rows = _build_text_rows(texts, knowledge, engine.config.text_language)
     rows = [
         {
