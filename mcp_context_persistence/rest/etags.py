@@ -14,7 +14,10 @@ from mcp_context_persistence.runtime.call_scope import TIME_FIELD
 
 # What differs between two pages of one state of a conversation.
 PAGE_FIELDS = frozenset({"messages", "message_count", "next_cursor", "leaf_id"})
-_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+_TAG = re.compile(r'(?:W/)?"([!#-~]*)"')
+CONDITION_PATTERN = r'^(\*|(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*)$'
+_CONDITION = re.compile(CONDITION_PATTERN)
+NAMES = ("if-match", "if-none-match")
 DIGITS = 24
 
 
@@ -49,8 +52,16 @@ def check_conditions(headers: Headers, tag: str | None) -> None:
 
 
 def has_conditions(headers: Headers) -> bool:
-    """Return whether a write depends on the stored state."""
-    return "if-match" in headers or "if-none-match" in headers
+    """Return whether a request depends on the stored state.
+
+    Raises:
+        ProblemError: A condition is not a list of entity tags: it must not be taken for none.
+    """
+    for name in NAMES:
+        values = headers.getlist(name)
+        if len(values) > 1 or any(not _CONDITION.fullmatch(value.strip()) for value in values):
+            raise ProblemError("invalid", "If-Match and If-None-Match must be entity tags or *")
+    return any(name in headers for name in NAMES)
 
 
 def _has_state(tag: str, condition: str) -> bool:

@@ -47,6 +47,7 @@ HEADERS = {
     "If-None-Match": "`ETag` of the item that the caller has, or `*`",
     "Idempotency-Key": "A name of this request; a repeated request with it adds no message again",
 }
+HEADER_FORMS = {"Idempotency-Key": {"maxLength": 255, "pattern": "^[!-~]+$"}}
 READ_HEADERS = ("If-None-Match",)
 WRITE_HEADERS = ("If-Match", "If-None-Match")
 
@@ -123,8 +124,11 @@ class Session:
             has_tag: Whether the response has an `ETag`.
             operation: Name of a call that returns pages, for its cursors.
         """
+        has_conditions = (has_tag or stored is not None) and etags.has_conditions(
+            self.request.headers
+        )
         with self.service.clients.use(self.caller.namespace) as client:
-            if stored is not None and etags.has_conditions(self.request.headers):
+            if stored is not None and has_conditions:
                 self._check_stored(client, stored)
             result = call(client)
         tag = etags.make_tag(result) if has_tag else None
@@ -215,7 +219,10 @@ def _describe_header(name: str) -> dict[str, Any]:
         "in": "header",
         "required": False,
         "description": HEADERS[name],
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {
+            "type": "string",
+            **HEADER_FORMS.get(name, {"pattern": etags.CONDITION_PATTERN}),
+        },
     }
 
 

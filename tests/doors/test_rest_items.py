@@ -63,6 +63,17 @@ def test_an_item_is_made_only_where_there_is_none(rest):
     assert rest.get("/v1/conversations/tag-4").status_code == 404
 
 
+@pytest.mark.parametrize("value", ["tag", '"a" "b"', '"a', "W/a", "é", "", '"a",'])
+def test_a_condition_that_is_no_entity_tag_is_not_taken_for_none(rest, value):
+    save(rest, "tag-5")
+    for name in ("If-Match", "If-None-Match"):
+        headers = {name: value.encode()}
+        for method in ("GET", "DELETE"):
+            response = rest.request(method, "/v1/conversations/tag-5", headers=headers)
+            assert response.status_code == 422
+    assert rest.get("/v1/conversations/tag-5").status_code == 200
+
+
 def test_pages_follow_each_other_by_signed_cursors(rest):
     for number in range(3):
         save(rest, f"page-{number}", count=3)
