@@ -9,6 +9,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -22,6 +23,7 @@ from mcp import Client, StdioServerParameters
 
 from bench import files
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
 from mcp_context_persistence.mcp_server.http import build_http_app
 from mcp_context_persistence.mcp_server.memory import OpenMemory
 
@@ -42,30 +44,47 @@ TEXTS = [
 def main() -> None:
     """Print the table, and store it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--database-url", help="by default a store in a temporary folder")
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--starts", type=int, default=7)
     options = parser.parse_args()
-    namespace = f"mcp-{uuid.uuid4().hex[:8]}"
-    with ContextPersistenceClient(options.database_url, namespace=namespace) as client:
-        messages = [{"role": "user", "content": text} for text in TEXTS]
-        client.save_conversation("reports", messages)
-        rows = {
-            **measure_calls(client, namespace, options.calls),
-            **measure_starts(client, namespace, options.starts),
-        }
-        client.delete_namespace(namespace)
+    if options.database_url:
+        rows = measure(options.database_url, options.calls, options.starts)
+    else:
+        # A throwaway store (`:memory:`) is of one process; the server is another one.
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                rows = measure(f"local:{folder}", options.calls, options.starts)
+            finally:
+                local.stop(Path(folder), force=True)
     for work, figure in rows.items():
         print(f"{work:55} {figure:10.2f}")
     files.RESULTS.mkdir(parents=True, exist_ok=True)
     (files.RESULTS / "mcp_calls.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def measure_calls(client: Any, namespace: str, calls: int) -> dict[str, float]:
+def measure(database_url: str, calls: int, starts: int) -> dict[str, float]:
+    """Return all figures, measured in a namespace that is deleted afterwards."""
+    namespace = f"mcp-{uuid.uuid4().hex[:8]}"
+    with ContextPersistenceClient(database_url, namespace=namespace) as client:
+        messages = [{"role": "user", "content": text} for text in TEXTS]
+        client.save_conversation("reports", messages)
+        rows = {
+            **measure_calls(client, database_url, calls),
+            **measure_starts(client, database_url, starts),
+        }
+        client.delete_namespace(namespace)
+    return rows
+
+
+def measure_calls(client: Any, database_url: str, calls: int) -> dict[str, float]:
     """Return what a call takes longer over both transports than in the client, in ms."""
     rows = {}
     with _serve_http(client) as url:
-        targets: dict[str, Any] = {"stdio": _start_parameters(client, namespace), "HTTP": url}
+        targets: dict[str, Any] = {
+            "stdio": _start_parameters(database_url, client.namespace),
+            "HTTP": url,
+        }
         for transport, target in targets.items():
             over_mcp, direct = asyncio.run(_measure_pairs(target, client, calls))
             extra = statistics.median(mcp - sdk for mcp, sdk in zip(over_mcp, direct, strict=True))
@@ -77,9 +96,9 @@ def measure_calls(client: Any, namespace: str, calls: int) -> dict[str, float]:
     return rows
 
 
-def measure_starts(client: Any, namespace: str, starts: int) -> dict[str, float]:
+def measure_starts(client: Any, database_url: str, starts: int) -> dict[str, float]:
     """Return the seconds from the start of a server to the tools and to the first result."""
-    parameters = _start_parameters(client, namespace)
+    parameters = _start_parameters(database_url, client.namespace)
     pairs = [asyncio.run(_measure_start(parameters)) for _ in range(starts)]
     tools, first = zip(*pairs, strict=True)
     return {
@@ -125,16 +144,17 @@ async def _time(call: Callable[[], Awaitable[object]]) -> float:
     return time.perf_counter() - start
 
 
-def _start_parameters(client: Any, namespace: str) -> StdioServerParameters:
-    """Return how to start a server on the store of a client."""
-    url = client.configuration()["database_url"]
+def _start_parameters(database_url: str, namespace: str) -> StdioServerParameters:
+    """Return how to start a server in a namespace of a store."""
     variables = {
         name: os.environ[name]
         for name in ("CONTEXT_DB_USER", "CONTEXT_DB_PASSWORD", "OMP_NUM_THREADS")
         if name in os.environ
     }
     return StdioServerParameters(
-        command=COMMAND, args=["mcp", "--store", url, "--namespace", namespace], env=variables
+        command=COMMAND,
+        args=["mcp", "--store", database_url, "--namespace", namespace],
+        env=variables,
     )
 
 
