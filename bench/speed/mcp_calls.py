@@ -115,6 +115,7 @@ async def _measure_pairs(target: Any, client: Any, calls: int) -> tuple[list[flo
         await asyncio.to_thread(client.search_hybrid, QUERY, limit=8)
 
     async with Client(target) as session:
+        _check_results(await session.call_tool("recall", {"query": QUERY}))
         for round_number in range(-WARM_CALLS, calls):
             seconds = [
                 await _time(lambda: session.call_tool("recall", {"query": QUERY})),
@@ -133,9 +134,14 @@ async def _measure_start(parameters: StdioServerParameters) -> tuple[float, floa
         tools = time.perf_counter() - start
         result = await session.call_tool("recall", {"query": QUERY})
         first = time.perf_counter() - start
+    _check_results(result)
+    return tools, first
+
+
+def _check_results(result: Any) -> None:
+    """Refuse to measure a server that finds nothing."""
     if result.is_error or not (result.structured_content or {}).get("results"):
         raise RuntimeError(f"the server found nothing: {result.content}")
-    return tools, first
 
 
 async def _time(call: Callable[[], Awaitable[object]]) -> float:
