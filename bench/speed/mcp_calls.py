@@ -9,6 +9,7 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -22,6 +23,7 @@ from mcp import Client, StdioServerParameters
 
 from bench import files
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.kg import local
 from mcp_context_persistence.mcp_server.http import build_http_app
 from mcp_context_persistence.mcp_server.memory import OpenMemory
 
@@ -42,30 +44,47 @@ TEXTS = [
 def main() -> None:
     """Print the table, and store it as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--database-url", help="by default a store in a temporary folder")
     parser.add_argument("--calls", type=int, default=200)
     parser.add_argument("--starts", type=int, default=7)
     options = parser.parse_args()
-    namespace = f"mcp-{uuid.uuid4().hex[:8]}"
-    with ContextPersistenceClient(options.database_url, namespace=namespace) as client:
-        messages = [{"role": "user", "content": text} for text in TEXTS]
-        client.save_conversation("reports", messages)
-        rows = {
-            **measure_calls(client, namespace, options.calls),
-            **measure_starts(client, namespace, options.starts),
-        }
-        client.delete_namespace(namespace)
+    if options.database_url:
+        rows = measure(options.database_url, options.calls, options.starts)
+    else:
+        # A throwaway store (`:memory:`) is of one process; the server is another one.
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                rows = measure(f"local:{folder}", options.calls, options.starts)
+            finally:
+                local.stop(Path(folder), force=True)
     for work, figure in rows.items():
         print(f"{work:55} {figure:10.2f}")
     files.RESULTS.mkdir(parents=True, exist_ok=True)
     (files.RESULTS / "mcp_calls.json").write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def measure_calls(client: Any, namespace: str, calls: int) -> dict[str, float]:
+def measure(database_url: str, calls: int, starts: int) -> dict[str, float]:
+    """Return all figures, measured in a namespace that is deleted afterwards."""
+    namespace = f"mcp-{uuid.uuid4().hex[:8]}"
+    with ContextPersistenceClient(database_url, namespace=namespace) as client:
+        messages = [{"role": "user", "content": text} for text in TEXTS]
+        client.save_conversation("reports", messages)
+        rows = {
+            **measure_calls(client, database_url, calls),
+            **measure_starts(client, database_url, starts),
+        }
+        client.delete_namespace(namespace)
+    return rows
+
+
+def measure_calls(client: Any, database_url: str, calls: int) -> dict[str, float]:
     """Return what a call takes longer over both transports than in the client, in ms."""
     rows = {}
     with _serve_http(client) as url:
-        targets: dict[str, Any] = {"stdio": _start_parameters(client, namespace), "HTTP": url}
+        targets: dict[str, Any] = {
+            "stdio": _start_parameters(database_url, client.namespace),
+            "HTTP": url,
+        }
         for transport, target in targets.items():
             over_mcp, direct = asyncio.run(_measure_pairs(target, client, calls))
             extra = statistics.median(mcp - sdk for mcp, sdk in zip(over_mcp, direct, strict=True))
@@ -77,9 +96,9 @@ def measure_calls(client: Any, namespace: str, calls: int) -> dict[str, float]:
     return rows
 
 
-def measure_starts(client: Any, namespace: str, starts: int) -> dict[str, float]:
+def measure_starts(client: Any, database_url: str, starts: int) -> dict[str, float]:
     """Return the seconds from the start of a server to the tools and to the first result."""
-    parameters = _start_parameters(client, namespace)
+    parameters = _start_parameters(database_url, client.namespace)
     pairs = [asyncio.run(_measure_start(parameters)) for _ in range(starts)]
     tools, first = zip(*pairs, strict=True)
     return {
@@ -96,6 +115,7 @@ async def _measure_pairs(target: Any, client: Any, calls: int) -> tuple[list[flo
         await asyncio.to_thread(client.search_hybrid, QUERY, limit=8)
 
     async with Client(target) as session:
+        _check_results(await session.call_tool("recall", {"query": QUERY}))
         for round_number in range(-WARM_CALLS, calls):
             seconds = [
                 await _time(lambda: session.call_tool("recall", {"query": QUERY})),
@@ -114,9 +134,14 @@ async def _measure_start(parameters: StdioServerParameters) -> tuple[float, floa
         tools = time.perf_counter() - start
         result = await session.call_tool("recall", {"query": QUERY})
         first = time.perf_counter() - start
+    _check_results(result)
+    return tools, first
+
+
+def _check_results(result: Any) -> None:
+    """Refuse to measure a server that finds nothing."""
     if result.is_error or not (result.structured_content or {}).get("results"):
         raise RuntimeError(f"the server found nothing: {result.content}")
-    return tools, first
 
 
 async def _time(call: Callable[[], Awaitable[object]]) -> float:
@@ -125,16 +150,17 @@ async def _time(call: Callable[[], Awaitable[object]]) -> float:
     return time.perf_counter() - start
 
 
-def _start_parameters(client: Any, namespace: str) -> StdioServerParameters:
-    """Return how to start a server on the store of a client."""
-    url = client.configuration()["database_url"]
+def _start_parameters(database_url: str, namespace: str) -> StdioServerParameters:
+    """Return how to start a server in a namespace of a store."""
     variables = {
         name: os.environ[name]
         for name in ("CONTEXT_DB_USER", "CONTEXT_DB_PASSWORD", "OMP_NUM_THREADS")
         if name in os.environ
     }
     return StdioServerParameters(
-        command=COMMAND, args=["mcp", "--store", url, "--namespace", namespace], env=variables
+        command=COMMAND,
+        args=["mcp", "--store", database_url, "--namespace", namespace],
+        env=variables,
     )
 
 
