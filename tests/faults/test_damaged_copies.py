@@ -127,6 +127,7 @@ copy(*sys.argv[1:])
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 def test_a_copy_made_during_writes_is_refused_or_raises_documented_errors_only(tmp_path):
     store, ends = tmp_path / "store", threading.Event()
     refusals, readable = [], []
