@@ -3,21 +3,51 @@
 `app` is made when it is first used, from the settings of the environment.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mcp_context_persistence.rest.app import create_app
+from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.rest.app import Door, create_app
+from mcp_context_persistence.service.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from mcp_context_persistence.client import ContextPersistenceClient
+    from mcp_context_persistence.rest.callers import Caller
+    from mcp_context_persistence.service.clients import ClientPool
     from mcp_context_persistence.service.lease import LocalSecret
-    from mcp_context_persistence.service.settings import ServiceSettings
 
     app: FastAPI
 
 
+class CallerMemory:
+    """Gives a tool of the MCP server the client of the caller's namespace."""
+
+    stage: str | None = None
+
+    def __init__(self, clients: "ClientPool", caller: "Caller") -> None:
+        """Take the clients of the service, and who calls."""
+        self._clients, self._caller = clients, caller
+
+    @contextmanager
+    def use(self, scope: str) -> Iterator["ContextPersistenceClient"]:
+        """Yield the client of the namespace.
+
+        Raises:
+            ValidationError: The caller's key does not allow this.
+            DatabaseError: The client cannot be opened.
+        """
+        if scope not in self._caller.scopes:
+            raise ValidationError(f"the key does not have the scope {scope}")
+        with self._clients.use(self._caller.namespace) as client:
+            yield client
+
+
 def create_service(
-    settings: "ServiceSettings | None" = None, *, secret: "LocalSecret | None" = None
+    settings: ServiceSettings | None = None, *, secret: "LocalSecret | None" = None
 ) -> "FastAPI":
     """Return the REST application with every other door of the service mounted in it.
 
@@ -28,7 +58,25 @@ def create_service(
         settings: None means those of the environment.
         secret: Of the lease, see `service.lease`.
     """
-    return create_app(settings, secret=secret)
+    checked = settings or ServiceSettings.from_environment()
+    return create_app(
+        checked, secret=secret, build_doors=lambda clients: _build_doors(clients, checked)
+    )
+
+
+def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]:
+    """Build the MCP server; nothing where its package is not installed."""
+    if find_spec("mcp") is None:
+        return []
+    from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
+
+    names = (*http.LOOPBACK_NAMES, *settings.hosts)
+    app = http.build_http_app(
+        lambda request: CallerMemory(clients, request.state.caller),
+        allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
+        allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],
+    )
+    return [Door(path=http.PATH, app=app, run=lambda: http.run_http_app(app))]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,8 +23,12 @@ class Memory(Protocol):
     def stage(self) -> str | None:
         """What the opening of the client is doing; None when it is open or was not begun."""
 
-    def get_client(self) -> "ContextPersistenceClient":
-        """Return the client, after opening it if needed."""
+    def use(self, scope: str) -> AbstractContextManager["ContextPersistenceClient"]:
+        """Return the client as a context, in which it stays open.
+
+        Args:
+            scope: What the call does: `read`, `write` or `forget`.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +38,10 @@ class OpenMemory:
     client: "ContextPersistenceClient"
     stage: None = None
 
-    def get_client(self) -> "ContextPersistenceClient":
-        """Return the client."""
-        return self.client
+    @contextmanager
+    def use(self, scope: str) -> Iterator["ContextPersistenceClient"]:
+        """Yield the client, for whatever it is used."""
+        yield self.client
 
 
 class LazyMemory:
@@ -63,12 +69,23 @@ class LazyMemory:
                 target=_import_client, name="context-persistence-import", daemon=True
             ).start()
 
-    def get_client(self) -> "ContextPersistenceClient":
-        """Return the client, after opening it if needed.
+    @contextmanager
+    def use(self, scope: str) -> Iterator["ContextPersistenceClient"]:
+        """Yield the client, after opening it if needed, for whatever it is used.
 
         Raises:
             ContextPersistenceError: The client could not be opened; the next call tries again.
         """
+        yield self._get_client()
+
+    def close(self) -> None:
+        """Close the client if it is open."""
+        with self._lock:
+            client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _get_client(self) -> "ContextPersistenceClient":
         with self._lock:
             if self._client is None:
                 self.stage = "loading"
@@ -77,13 +94,6 @@ class LazyMemory:
                 finally:
                     self.stage = None
             return self._client
-
-    def close(self) -> None:
-        """Close the client if it is open."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
 
     def _open(self) -> "ContextPersistenceClient":
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - slow to import

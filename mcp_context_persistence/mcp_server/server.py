@@ -163,7 +163,8 @@ class MemoryServer(MCPServer[Any]):
         memory = self._find_memory(request)
 
         def work() -> T:
-            return read(Call(client=memory.get_client(), server=self._info))
+            with memory.use("read") as client:
+                return read(Call(client=client, server=self._info))
 
         try:
             return await anyio.to_thread.run_sync(work, limiter=self._info.threads)

@@ -108,6 +108,13 @@ class ToolSpec:
         """Whether the tool changes nothing."""
         return bool(self.hints.read_only_hint)
 
+    @property
+    def scope(self) -> str:
+        """What a caller must be allowed to do: `read`, `write` or `forget`."""
+        if self.is_read_only:
+            return "read"
+        return "forget" if self.hints.destructive_hint else "write"
+
 
 class MemoryTool(Tool):
     """A tool of this library in the SDK's server."""
@@ -167,7 +174,8 @@ class MemoryTool(Tool):
         return build_result(answer)
 
     def _call(self, memory: Memory, arguments: Arguments) -> Answer:
-        return self._spec.run(Call(client=memory.get_client(), server=self._server), arguments)
+        with memory.use(self._spec.scope) as client:
+            return self._spec.run(Call(client=client, server=self._server), arguments)
 
     def _check_arguments(self, arguments: dict[str, Any]) -> Arguments:
         try:

@@ -266,7 +266,7 @@ def test_long_calls_report_their_progress():
     class Slow:
         stage = "start"
 
-        def get_client(self):
+        def use(self, _scope):
             time.sleep(1.5)
             raise RuntimeError
 
