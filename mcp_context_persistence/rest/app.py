@@ -49,6 +49,7 @@ from mcp_context_persistence.rest.routers import (
     namespaces,
     search,
     texts,
+    transfer,
 )
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.lease import (
@@ -71,6 +72,7 @@ ROUTERS = (
     analytics,
     texts,
     ingest,
+    transfer,
     namespaces,
 )
 PREFIX = "/v1"

@@ -35,7 +35,7 @@ LEFT_OUT = frozenset(
         *("get_metrics", "graph_data_science", "delete_namespace"),
     }
 )
-READING = ("get_", "list_", "load_", "find_", "search_", "build_", "query_", "detect_")
+READING = ("get_", "list_", "load_", "find_", "search_", "build_", "query_", "detect_", "export_")
 APPENDING = frozenset({"append_messages", "batch_save_conversations"})
 SIMPLE_TYPES = (str, int, float, bool)
 DESCRIPTION_CHARACTERS = 400
