@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.service.clients import ClientPool
 
 log = logging.getLogger("mcp_context_persistence.service")
@@ -30,6 +31,7 @@ class Readiness:
         self._database, self._checked_at = "starting", 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._prepare, name="service-start", daemon=True)
+        renew_locks_in_children(self)
 
     def start(self) -> None:
         """Begin to open the store."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.service.settings import ServiceSettings
 
 STOPPING = "The service is stopping."
@@ -39,6 +40,7 @@ class ClientPool:
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._lock = threading.Lock()
         self._is_closed = False
+        renew_locks_in_children(self)
 
     @contextmanager
     def use(self, namespace: str) -> Iterator[ContextPersistenceClient]:

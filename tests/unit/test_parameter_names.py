@@ -19,8 +19,12 @@ RESPONSES = [
     if issubclass(model, BaseModel) and model.__name__.endswith("Response")
 ]
 KINDS = ("conversation", "message", "document", "decision", "entity", "instruction", "merge")
-# Beside KIND_id: the ends of a relationship, the entities of a merge, the end of a branch.
-OTHER_IDS = {"source_entity_id", "target_entity_id", "keep_id", "duplicate_ids", "leaf_id"}
+# Beside KIND_id: the ends of a relationship, the entities of a merge, the end of a branch, and what
+# a search leaves out.
+OTHER_IDS = {
+    *("source_entity_id", "target_entity_id", "keep_id", "duplicate_ids", "leaf_id"),
+    *("exclude_conversation_id", "exclude_ids"),
+}
 # Names that another call has for the same thing.
 UNUSED = {
     "before_id",
