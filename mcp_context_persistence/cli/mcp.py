@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mcp_context_persistence.cli.exit_codes import InputError
 from mcp_context_persistence.kg.extras import install_command
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _get_assistant(name: str) -> "Assistant":
 def _locate(assistant: "Assistant", project: Path | None) -> Path:
     path = assistant.locate(project)
     if path is None:
-        raise click.UsageError(f"{assistant.name} has no configuration of projects")
+        raise InputError(f"{assistant.name} has no configuration of projects")
     return path
 
 
@@ -175,20 +176,20 @@ def _find_store(store: str | None) -> str:
     """Return the store with an absolute path: the assistant has another folder and variables."""
     if store is None:
         if name := next((name for name in STORE_VARIABLES if os.environ.get(name)), None):
-            raise click.UsageError(f"give --store: the assistant does not get your {name}")
+            raise InputError(f"give --store: the assistant does not get your {name}")
         from mcp_context_persistence.kg import local  # noqa: PLC0415 - slow to import
 
         return f"local:{local.default_store()}"
     url = read_store(store)
     if "@" in url and not url.startswith("local:"):
-        raise click.UsageError("--store must have no password: use --env CONTEXT_DB_PASSWORD")
+        raise InputError("--store must have no password: use --env CONTEXT_DB_PASSWORD")
     return url
 
 
 def _read_variables(names: tuple[str, ...]) -> dict[str, str]:
     missing = [name for name in names if name not in os.environ]
     if missing:
-        raise click.UsageError(f"--env: there is no variable {missing[0]}")
+        raise InputError("--env names a variable that is not set")
     return {name: os.environ[name] for name in names}
 
 

@@ -242,7 +242,7 @@ def test_words_are_completed():
         completion = ShellComplete(main.commands, {}, "context-persistence", "_X")
         return [item.value for item in completion.get_completions(words, start)]
 
-    assert complete([], "se") == ["server", "search"]
+    assert complete([], "se") == ["server", "search", "serve"]
     assert "--mode" in complete(["search"], "--")
     assert complete(["search", "--mode"], "h") == ["hybrid"]
     assert complete(["instructions"], "re") == ["retire"]

@@ -156,7 +156,7 @@ def test_keys_are_made_listed_rotated_and_revoked(tmp_path):
     assert token not in listed.stdout
     assert run_command("keys", "rotate", row["id"], *file).stdout.startswith("cp_")
     assert run_command("keys", "revoke", row["id"], *file).returncode == 0
-    assert run_command("keys", "revoke", row["id"], *file).returncode == 1
+    assert run_command("keys", "revoke", row["id"], *file).returncode == 3
     assert row["id"] not in run_command("keys", "list", *file).stdout
 
 
