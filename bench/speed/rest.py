@@ -22,7 +22,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,11 +38,13 @@ LIMIT = 10
 Search = Callable[[str], None]
 
 
-def measure(open_search: Callable[[], Search], queries: Sequence[str], callers: int) -> float:
+def measure(
+    open_search: Callable[[], AbstractContextManager[Search]], queries: Sequence[str], callers: int
+) -> float:
     """Return the median seconds of a search with so many callers at once.
 
     Args:
-        open_search: Returns the function that searches; each caller has its own.
+        open_search: Opens the function that searches; each caller has its own.
         queries: The searches of each caller.
         callers: How many there are.
     """
@@ -50,13 +52,13 @@ def measure(open_search: Callable[[], Search], queries: Sequence[str], callers: 
     barrier = threading.Barrier(callers)
 
     def call(number: int) -> None:
-        search = open_search()
-        search(queries[number % len(queries)])
-        barrier.wait()
-        for index in range(len(queries)):
-            start = time.perf_counter()
-            search(queries[(number + index) % len(queries)])
-            seconds.append(time.perf_counter() - start)
+        with open_search() as search:
+            search(queries[number % len(queries)])
+            barrier.wait()
+            for index in range(len(queries)):
+                start = time.perf_counter()
+                search(queries[(number + index) % len(queries)])
+                seconds.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=call, args=(number,)) for number in range(callers)]
     for thread in threads:
@@ -66,8 +68,9 @@ def measure(open_search: Callable[[], Search], queries: Sequence[str], callers: 
     return statistics.median(seconds)
 
 
-def open_rest(url: str) -> Search:
-    """Return a search over one connection to the service."""
+@contextmanager
+def open_rest(url: str) -> Iterator[Search]:
+    """Yield a search over one connection to the service."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=120)
 
     def search(query: str) -> None:
@@ -78,7 +81,8 @@ def open_rest(url: str) -> Search:
         if response.status != 200:
             raise RuntimeError(answer.decode())
 
-    return search
+    with closing(connection):
+        yield search
 
 
 @contextmanager
@@ -134,7 +138,7 @@ def compare(options: argparse.Namespace) -> dict[str, float]:
             client.search_hybrid(query, limit=LIMIT)
 
         for _ in range(options.rounds):
-            direct.append(measure(lambda: search, queries, options.callers))
+            direct.append(measure(lambda: nullcontext(search), queries, options.callers))
             remote.append(measure(lambda: open_rest(address), queries, options.callers))
         client.delete_namespace(namespace)
     ratios = [over / under for over, under in zip(remote, direct, strict=True)]
