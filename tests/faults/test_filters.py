@@ -32,6 +32,7 @@ WRONG = (
     SECRET.encode(),
 )
 NO_NAME = (True, 5, 0.5, [5])
+EMPTY: tuple[object, ...] = ([], (), set())
 BAD = {
     "conversation_id": (*WRONG, *NO_NAME, f"{SECRET}\n", ["mine", None]),
     "date_range": (
@@ -148,8 +149,7 @@ NARROWING = {
     **dict.fromkeys(PROSE_SEARCHES, EXCLUSIONS),
 }
 NONE_MEANS_ALL = {("list_instructions", "status")}  # documented, and not its default
-# They narrow nothing: what is written, how much, how.
-OTHER = {
+OTHER = {  # parameters that narrow nothing: what is written, how much, how
     "append_messages": {"messages", "project_path", "mode", "metadata", "embeddings"},
     "batch_extract_entities": {"texts", "parallel", "max_workers", "store", "progress"},
     "batch_save_conversations": {"conversations", "parallel", "max_workers", "replace", "progress"},
@@ -393,7 +393,7 @@ def test_a_parameter_that_narrows_is_refused_without_a_proper_value(shared, name
     defaults = {row.name: row.default for row in parameters()[name]}
     takes_none = defaults[parameter] is None or (name, parameter) in NONE_MEANS_ALL
     for value in WRONG:
-        if (value is None and takes_none) or (value == [] and parameter in EXCLUSIONS):
+        if (value is None and takes_none) or (value in EMPTY and parameter in EXCLUSIONS):
             continue
         with pytest.raises(ValidationError, match=parameter) as caught:
             getattr(shared, name)(**{**REQUIRED.get(name, {}), parameter: value})
