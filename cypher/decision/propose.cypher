@@ -4,17 +4,16 @@
 // or deleted; nothing is written. A reviewed decision stays as it is. A proposal is written again;
 // entities that it is no longer about are unlinked first.
 // Plan: one seek per message. The transaction has locked the conversation, as all writers of its
-// messages do. It gets another revision, so that a save that has read it before reads it again: it
-// must know of the decisions that quote the texts that it replaces. `REMOVE d.fresh` locks the decision before its status is read. Entities come sorted
-// by id, so that writers take locks in the same order.
+// messages do. With a new text of a decision it gets another revision, so that a save that has read
+// the conversation before reads it again: it must know which decisions quote the texts that it
+// replaces. `REMOVE d.fresh` locks the decision before its status is read. Entities come sorted by
+// id, so that writers take locks in the same order.
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
 :param batch => {namespace: "default", conversation_id: "conv-123", now: 1767225600000, id: "decision:1", supported_ids: ["rel:1"], properties: {conversation_id: "conv-123", decision_type: "unspecified", context: "We use it.", outcome: "We use it.", content: "We use it.", kind: "decision", facets: ["1"]}, vector: null, conversation_token: "1", entity_ids: ["DataProcessor"], evidence: [{id: "conv-123:3", hash: "1"}], expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
-SET c.revision = c.revision + 1
-WITH c
 CALL (c) {
   UNWIND $batch.evidence AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.id})
@@ -27,6 +26,8 @@ MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.status = 'proposed', d.fresh = true
 WITH c, d, messages, first_ms, coalesce(d.fresh, false) AS created
 REMOVE d.fresh
+SET c.revision = c.revision
+  + CASE WHEN created OR (d.status = 'proposed' AND d.context <> $batch.properties.context) THEN 1 ELSE 0 END
 WITH c, d, messages, first_ms, created
 CALL (c, d, messages, first_ms) {
   WITH c, d, messages, first_ms
