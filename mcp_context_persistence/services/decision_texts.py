@@ -9,17 +9,22 @@ from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.runtime.engine import Engine
 
 
-def shorten_decisions(engine: Engine, run: Run, decisions: Sequence[Row], *, now: int) -> None:
+def shorten_decisions(engine: Engine, run: Run, decisions: Sequence[Row], *, now: int) -> int:
     """Make the outcome of decisions their context, at the end of a transaction.
+
+    They are no longer about entities that only the lost text named.
 
     Args:
         engine: Gives the model.
         run: Runs a statement of the transaction.
         decisions: Rows of `delete/evidence`. One that the transaction has deleted is left out.
         now: Milliseconds since 1970.
+
+    Returns:
+        How many entities were deleted.
     """
     if not decisions:
-        return
+        return 0
     model = engine.embeddings.current()
     rows = []
     for decision in decisions:
@@ -29,5 +34,8 @@ def shorten_decisions(engine: Engine, run: Run, decisions: Sequence[Row], *, now
             properties |= text_properties(content)
             vector = model.embedder.embed_query(content)
         rows.append({"id": decision["id"], "properties": properties, "vector": vector})
-    run(statements.save_decision_texts(engine.namespace, rows, model.vector_state, now=now))
+    written = run(
+        statements.save_decision_texts(engine.namespace, rows, model.vector_state, now=now)
+    )
     run(touch(engine.namespace, model.vector_state))
+    return sum(row["entities"] for row in written)

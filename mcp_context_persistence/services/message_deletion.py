@@ -52,7 +52,9 @@ class _MessageDeletion:
         removal.deleted["decisions"] -= len(self.lost_proposals)
         removal.changed["decisions"] = len(shortened) + len(self.lost_proposals)
         removal.existed = True
-        shorten_decisions(self._engine, run, shortened, now=self._now)
+        removal.deleted["entities"] += shorten_decisions(
+            self._engine, run, shortened, now=self._now
+        )
         return removal
 
 

@@ -369,3 +369,22 @@ def test_a_call_that_fails_halfway_can_be_repeated(client, monkeypatch):
         1,
         [True, True, True],
     )
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_decision_is_not_about_what_only_a_lost_text_named(client, is_deleted):
+    text = "Kafka and Flask are compared. We decided to use Flask."
+    client.save_conversation("talk", [{"id": "first", "role": "user", "content": text}])
+    (proposal,) = client.propose_decisions("talk").proposals
+    client.review_decision(proposal.decision.id)
+    assert {entity.id for entity in client.list_entities().entities} == {"Kafka", "Flask"}
+    if is_deleted:
+        preview = client.delete_message("first", dry_run=True)
+        receipt = client.delete_message("first")
+        assert receipt.deleted == preview.deleted
+        assert receipt.deleted.entities == 1
+    else:
+        changed = [{"id": "first", "role": "user", "content": "We decided to use Flask."}]
+        client.save_conversation("talk", changed)
+    assert {entity.id for entity in client.list_entities().entities} == {"Flask"}
+    assert client.get_decision(proposal.decision.id).decision.context == "We decided to use Flask."
