@@ -43,7 +43,9 @@ NO_EXCLUSIONS = Exclusions()
 
 
 def _read_ids(name: str, value: object) -> tuple[str, ...]:
-    if value is None or value is UNSET or (isinstance(value, (list, tuple, set)) and not value):
+    if value is None or value is UNSET:
         return ()
     with validation.reading(name):
+        if isinstance(value, (list, tuple, set)) and not value:
+            return ()
         return read_values(name, value, validation.check_identifier)
