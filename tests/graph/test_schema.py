@@ -181,6 +181,8 @@ def save_every_property(client):
     client.save_decision("c", "architecture", "We talked about pandas", "Use polars", 0.5)
     client.extract_entities("The OrderParser class uses polars.", conversation_id="c")
     client.update_knowledge_graph([{"id": "e", "metadata": {"a": 1}, "description": "d"}], [])
+    branches = [{"id": key, "role": "user", "content": key, "parent_id": "root"} for key in "lr"]
+    client.save_conversation("tree", [{"id": "root", "role": "user", "content": "T."}, *branches])
     vector = np.ones((1, 384), np.float32)
     client.save_conversation(
         "g", [{"role": "user", "content": "Vector given."}], mode="conversation", embeddings=vector
