@@ -181,7 +181,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
             process = subprocess.run(  # noqa: S603
                 [*launch.supervisor_command(), str(lock.descriptor)],
-                input=json.dumps(specification).encode(),
+                input=json.dumps(specification).encode() + b"\n",
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=(lock.descriptor,),

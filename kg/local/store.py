@@ -174,10 +174,11 @@ class Store:
     def _check_unmarked(self) -> None:
         """Refuse a folder without `store.json`, unless it is a store that has only lost that file.
 
-        `store.json` is written again before the next start of the server.
+        `store.json` is written again before the next start of the server; another process may just
+        have done so.
         """
         if any(
-            entry.name not in OWN_NAMES and not _is_draft(entry.name)
+            entry.name not in OWN_NAMES | {self.mark.name} and not _is_draft(entry.name)
             for entry in self.folder.iterdir()
         ):
             if self.server_lock.exists() and self.secret.exists():

@@ -57,7 +57,8 @@ def main(server_lock: int) -> None:
     Args:
         server_lock: The descriptor that holds `server.lock`, inherited from the caller.
     """
-    specification = json.load(sys.stdin)
+    # One line: a child that the caller has forked meanwhile may keep the pipe open.
+    specification = json.loads(sys.stdin.readline())
     if os.fork():
         os._exit(0)
     os.umask(0o077)

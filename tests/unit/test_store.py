@@ -89,6 +89,12 @@ def test_a_store_that_has_lost_its_mark_is_still_that_store(tmp_path):
         store.prepare()
 
 
+def test_another_process_may_write_the_mark_meanwhile(tmp_path, monkeypatch):
+    store = make_store(tmp_path)
+    monkeypatch.setattr(store, "exists", lambda: False)  # before it was written
+    store.prepare()
+
+
 def test_a_store_without_its_mark_but_with_other_files_says_what_to_move(tmp_path):
     store = make_store(tmp_path)
     store.mark.unlink()
