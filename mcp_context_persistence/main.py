@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.rest.app import Door, create_app
-from mcp_context_persistence.service.settings import ServiceSettings
+from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -70,7 +70,7 @@ def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]
         return []
     from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
 
-    names = (*http.LOOPBACK_NAMES, *settings.hosts)
+    names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
         lambda request: CallerMemory(clients, request.state.caller),
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],

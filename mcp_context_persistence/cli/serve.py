@@ -7,17 +7,11 @@ from typing import Any
 
 import click
 
+from mcp_context_persistence.cli.session import build_url
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
 STORE = click.option("--store", help="The folder of the store, or a database URL.")
 SCOPES = ("read", "write", "forget", "admin")
-
-
-def resolve_url(store: str | None) -> str | None:
-    """Return the database URL of the option `--store`."""
-    if store is None or "://" in store or store.startswith((":", "local:")):
-        return store
-    return f"local:{store}"
 
 
 @click.command()
@@ -43,7 +37,7 @@ def serve(store: str | None, host: str, port: int, namespace: str | None) -> Non
         if error.name not in {"fastapi", "uvicorn", "limits", "starlette", "anyio"}:
             raise
         raise ValidationError(f"the service needs: {install_command('api')}") from error
-    arguments: dict[str, Any] = {"database_url": resolve_url(store)}
+    arguments: dict[str, Any] = {"database_url": build_url(store)}
     if namespace is not None:
         arguments["namespace"] = namespace
     settings = ServiceSettings.from_environment(**arguments)
@@ -75,7 +69,7 @@ def _open_file(store: str | None, file: Path | None) -> Any:
     from mcp_context_persistence.service.keys import KeyFile  # noqa: PLC0415 - see main
     from mcp_context_persistence.service.settings import find_keys_file  # noqa: PLC0415
 
-    path = file or find_keys_file(resolve_url(store))
+    path = file or find_keys_file(build_url(store))
     if path is None:
         raise ValidationError("store: a throwaway store has no keys")
     return KeyFile(path)

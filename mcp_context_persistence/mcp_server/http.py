@@ -9,9 +9,9 @@ from starlette.applications import Starlette
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.mcp_server.memory import FindMemory
 from mcp_context_persistence.mcp_server.server import ServerOptions, build_server
+from mcp_context_persistence.service.settings import LOOPBACK_HOSTS as LOOPBACK_NAMES
 
 PATH = "/mcp"
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 LOOPBACK_HOSTS = tuple(f"{name}:*" for name in LOOPBACK_NAMES)
 LOOPBACK_ORIGINS = tuple(f"http://{name}:*" for name in LOOPBACK_NAMES)
 
