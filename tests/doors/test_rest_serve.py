@@ -145,6 +145,28 @@ def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     assert "CONTEXT_API_KEYS_FILE" in refused.stderr
 
 
+@pytest.mark.parametrize("log_format", ["", "text", "json"])
+def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    with serving("--port", "0", LOG_FORMAT=log_format, **variables) as (process, _):
+        lines = [process.stderr.readline()]
+        process.send_signal(signal.SIGTERM)
+        lines += process.stderr.read().splitlines()
+    assert len(lines) == 1
+    if log_format == "json":
+        assert json.loads(lines[0])["level"] == "WARNING"
+    else:
+        assert "service - WARNING - the service is not ready" in lines[0]
+
+
+def test_a_redis_that_is_no_address_is_refused(tmp_path):
+    refused = run_command(
+        "serve", CONTEXT_API_REDIS_URL="localhost:6379", XDG_DATA_HOME=str(tmp_path)
+    )
+    assert refused.returncode == 2
+    assert "redis_url" in refused.stderr
+
+
 def test_keys_are_made_listed_rotated_and_revoked(tmp_path):
     file = ("--file", tmp_path / "keys.json")
     created = run_command("keys", "create", *file, "--namespace", "team", "--scope", "read")
