@@ -151,8 +151,8 @@ def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
     with serving("--port", "0", LOG_FORMAT=log_format, **variables) as (process, _):
         lines = [process.stderr.readline()]
         process.send_signal(signal.SIGTERM)
-        lines += process.stderr.read().splitlines()
-    assert len(lines) == 1
+        lines += process.communicate()[1].splitlines()
+    assert (len(lines), process.returncode) == (1, 0), lines
     if log_format == "json":
         assert json.loads(lines[0])["level"] == "WARNING"
     else:

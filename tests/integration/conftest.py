@@ -124,7 +124,7 @@ def _try_engine(image: str) -> str | None:
     except docker.errors.APIError as error:
         return (
             f"the image {image} is not here and cannot be pulled ({type(error).__name__}): "
-            "build one with tools/build_image.py and name it in CONTEXT_TEST_NEO4J_IMAGE"
+            "run python -m tools.build_image, and name that of Neo4j in CONTEXT_TEST_NEO4J_IMAGE"
         )
     except (docker.errors.DockerException, OSError) as error:
         return (

@@ -182,20 +182,30 @@ def count_messages(composition, key):
         return response.json()["stats"]["total_messages"] if response.status_code == 200 else 0
 
 
-def test_a_restart_of_neo4j_loses_nothing_and_needs_no_other_restart(composition, namespace, key):
+def test_neo4j_stops_for_a_backup_and_nothing_else_needs_a_restart(
+    composition, namespace, key, tmp_path
+):
+    tmp_path.chmod(0o777)
+    text = "The lamp was lit before the backup."
     with composition.open_client(key) as client:
-        save(client, "before", "The lamp was lit before the restart.").raise_for_status()
-        neo4j = composition.find_container("neo4j")
-        neo4j.kill()
+        save(client, "before", text).raise_for_status()
+        composition.run("stop", "neo4j")
         wait_until(lambda: client.get("/readyz").status_code == 503, 60)
         assert client.get("/healthz").status_code == 200
         response = client.post("/v1/search", json={"query": "lamp"})
         assert response.status_code in {503, 504}
         assert response.json()["retryable"]
-        neo4j.start()
+        dump = ("neo4j-admin", "database", "dump", "neo4j", "--to-path=/backups")
+        composition.run("run", "--rm", "--volume", f"{tmp_path}:/backups", "neo4j", *dump)
+        assert (tmp_path / "neo4j.dump").stat().st_size > 10_000
+        composition.run("start", "neo4j")
         composition.wait_until_ready()
-        assert "The lamp was lit before the restart." in search(client, "When was the lamp lit?")
+        assert text in search(client, "When was the lamp lit?")
         save(client, "after", "The lamp was lit after it, too.").raise_for_status()
+    exported = composition.run(
+        "exec", "-T", "service", "context-persistence", "export", "--namespace", namespace
+    )
+    assert text in exported
 
 
 class Writer(threading.Thread):
