@@ -1,0 +1,408 @@
+"""The command line as a door of the contract: what each call of the client is called there."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.doors.cli_runner import Commands
+from tests.doors.contract import KINDS, Failure, NoSuchCallError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command.
+
+    Attributes:
+        words: Its name.
+        places: Arguments of the call that stand in places, in their order.
+        options: Arguments of the call by option; of a list, each item has one.
+        flags: Arguments by option that are set where the argument is True.
+        unset: Arguments by option that are set where the argument is False.
+        filters: Which filters it takes.
+        text: Argument that it reads from standard input.
+        lines: Arguments that it reads from standard input as objects of JSON; one is a list.
+        shows: The field of the client's answer whose items it prints, one a line; empty where it
+            prints the answer.
+        values: Arguments that it has as words: (argument, value) and its words.
+        defaults: Arguments whose defaults are others than the client's: said always.
+        lacks: Arguments that it has no option for.
+    """
+
+    words: str
+    places: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+    flags: Mapping[str, str] = field(default_factory=dict)
+    unset: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str] = field(default_factory=dict)
+    text: str = ""
+    lines: tuple[str, ...] = ()
+    shows: str = ""
+    values: Mapping[tuple[str, Any], str] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    lacks: tuple[str, ...] = ()
+
+
+_FILTERS = {"project": "--project", "tags": "--tag", "conversation_id": "--conversation"}
+_LIST = {"order": "--order", "limit": "--limit"}
+_DRY = {"dry_run": "--dry-run"}
+COMMANDS: dict[str, Command] = {
+    "append_messages": Command(
+        words="append --file -",
+        places=("conversation_id",),
+        lines=("messages",),
+        options={"project_path": "--project"},
+        lacks=("mode", "metadata", "embeddings"),
+    ),
+    "batch_save_conversations": Command(
+        words="save -",
+        lines=("conversations",),
+        flags={"replace": "--replace"},
+        shows="*",
+        lacks=("parallel", "max_workers", "progress"),
+    ),
+    "build_context": Command(
+        words="context",
+        places=("query",),
+        options={
+            "token_budget": "--tokens",
+            "order": "--order",
+            "exclude_conversation_id": "--exclude",
+        },
+        filters=_FILTERS,
+        lacks=(
+            *("recipe", "diversity", "instruction_share", "min_relevance", "count_tokens"),
+            "exclude_ids",
+        ),
+    ),
+    "create_relationship": Command(
+        words="relate",
+        places=("source_entity_id", "relationship_type", "target_entity_id"),
+        options={"confidence": "--confidence"},
+        lacks=("properties",),
+    ),
+    **{
+        f"delete_{kind}": Command(
+            words=f"delete {kind} --yes", places=(f"{kind}_id",), flags=_DRY
+        )
+        for kind in ("conversation", "decision", "document", "entity", "message")
+    },
+    "delete_namespace": Command(words="delete namespace --yes", places=("confirm",), flags=_DRY),
+    "delete_relationship": Command(
+        words="delete relationship --yes",
+        places=("source_entity_id", "relationship_type", "target_entity_id"),
+        flags=_DRY,
+    ),
+    "detect_communities": Command(
+        words="communities",
+        options={"algorithm": "--algorithm", "min_size": "--min-size"},
+        flags={"weighted": "--weighted"},
+        shows="*",
+    ),
+    "export_items": Command(words="export", shows="items", lacks=("cursor", "limit")),
+    "extract_entities": Command(
+        words="extract",
+        places=("text",),
+        options={
+            "conversation_id": "--conversation",
+            "message_id": "--message",
+            "entity_types": "--type",
+        },
+        unset={"store": "--no-store"},
+        lacks=("context",),
+    ),
+    "find_central_entities": Command(
+        words="analytics",
+        options={"metric": "--central", "top_k": "--top"},
+        defaults={"metric": "pagerank"},
+        shows="*",
+        lacks=("directed", "weighted"),
+    ),
+    "find_duplicate_entities": Command(
+        words="duplicates",
+        places=("entity_id",),
+        options={"entity_types": "--type", "min_score": "--min-score", "limit": "--limit"},
+    ),
+    "find_shortest_paths": Command(
+        words="graph",
+        places=("source_entity_id",),
+        options={"target_entity_id": "--to"},
+        shows="*",
+        lacks=("k", "directed", "weighted"),
+    ),
+    "get_conversation_stats": Command(words="stats"),
+    "get_graph_analytics": Command(words="analytics"),
+    "ingest_items": Command(words="ingest -", lines=("items",), shows="counts"),
+    "list_conversations": Command(
+        words="list conversations",
+        options=_LIST,
+        filters=_FILTERS,
+        shows="conversations",
+        lacks=("cursor",),
+    ),
+    "list_decisions": Command(
+        words="list decisions",
+        options={**_LIST, "status": "--status"},
+        filters=_FILTERS | {"entity_types": "--type"},
+        shows="decisions",
+        lacks=("cursor",),
+    ),
+    "list_entities": Command(
+        words="list entities",
+        options=_LIST,
+        filters={"entity_types": "--type"},
+        shows="entities",
+        lacks=("cursor",),
+    ),
+    "list_instructions": Command(
+        words="instructions list",
+        options={"status": "--status", "limit": "--limit"},
+        shows="instructions",
+        lacks=("cursor",),
+    ),
+    "list_merges": Command(
+        words="list merges", options={"limit": "--limit"}, shows="merges", lacks=("cursor",)
+    ),
+    "load_conversation_history": Command(
+        words="load",
+        places=("conversation_id",),
+        options={
+            "limit": "--limit",
+            "before": "--before",
+            "after": "--after",
+            "leaf_id": "--leaf",
+        },
+        flags={"all_branches": "--all-branches"},
+        lacks=("cursor",),
+    ),
+    "merge_entities": Command(
+        words="merge",
+        places=("keep_id", "duplicate_ids"),
+        options={"reason": "--reason", "merged_by": "--by"},
+        lacks=("evidence",),
+    ),
+    "propose_decisions": Command(
+        words="decisions propose", places=("conversation_id",), unset={"save": "--dry-run"}
+    ),
+    "query_knowledge_graph": Command(
+        words="graph",
+        places=("entity_id",),
+        options={"depth": "--depth"},
+        flags={"include_unasserted": "--unasserted"},
+        values={("operation", "neighbors"): "", ("operation", "paths"): "--paths"},
+        defaults={"depth": 2, "operation": "context"},
+        shows="context.OPERATION",
+    ),
+    "retire_instruction": Command(words="instructions retire", places=("instruction_id",)),
+    "review_decision": Command(
+        words="decisions",
+        places=("decision_id",),
+        values={("accept", True): "accept", ("accept", False): "reject"},
+        defaults={"accept": True},
+    ),
+    "save_conversation": Command(
+        words="save -",
+        lines=("conversation_id", "messages", "project_path", "mode", "metadata"),
+        flags={"replace": "--replace"},
+        lacks=("embeddings",),
+    ),
+    "save_decision": Command(
+        words="decisions save",
+        places=("conversation_id", "outcome"),
+        options={"context": "--why", "decision_type": "--type", "confidence": "--confidence"},
+        lacks=("project",),
+    ),
+    "save_document": Command(
+        words="save -",
+        options={"document_id": "--document", "project_path": "--project"},
+        text="text",
+        lacks=("metadata",),
+    ),
+    "save_instruction": Command(
+        words="instructions save", places=("text",), options={"scope": "--scope", "kind": "--kind"}
+    ),
+    "search_hybrid": Command(
+        words="search",
+        places=("query",),
+        options={
+            "mode": "--mode",
+            "limit": "--limit",
+            "recipe": "--recipe",
+            "exclude_conversation_id": "--exclude",
+        },
+        flags={"include_metadata": "--metadata", "explain": "--explain"},
+        filters=_FILTERS | {"content_types": "--type", "role": "--role"},
+        shows="results",
+        lacks=("exclude_ids",),
+    ),
+    "undo_merge": Command(words="merge", options={"merge_id": "--undo"}),
+}
+# Calls that no command makes, and what people use instead.
+NO_COMMAND = {
+    "batch_extract_entities": "extract, once for each text",
+    "clear_cache": "caches of a process end with the command",
+    "configure_entity_patterns": "export and ingest have the patterns",
+    "find_similar_entities": "analytics for people are central entities and communities",
+    "generate_embeddings": "vectors are for programs",
+    "get_decision": "list decisions",
+    "get_document": "search, export",
+    "get_embedding_status": "configuration of the store, for programs",
+    "get_entity": "list entities, graph",
+    "get_message": "load",
+    "reextract": "maintenance, for programs",
+    "search_similar_conversations": "search --type conversation",
+    "update_knowledge_graph": "ingest, relate",
+    "update_message": "save with the same ids",
+}
+
+
+@dataclass
+class CommandDoor:
+    """The command line."""
+
+    commands: Commands
+    name: str = "command line"
+
+    @property
+    def namespace(self) -> str:
+        return self.commands.namespace
+
+    def call(self, call: str, arguments: Mapping[str, Any]) -> Any:
+        if call not in COMMANDS:
+            raise NoSuchCallError
+        command = COMMANDS[call]
+        words, text = build_words(command, arguments)
+        result = self.commands.run("--quiet", "--json", *words, text=text)
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        if result.stderr or result.exit_code not in {0, 3}:
+            if call == "batch_save_conversations" and lines:
+                return lines  # a response for each conversation, also for those that failed
+            plain = self.commands.run("--quiet", *words, text=text)
+            return read_failure(result, plain)
+        answer = lines if command.shows and command.shows != "counts" else lines[0]
+        is_empty = answer == [] or (isinstance(answer, dict) and answer.get("existed") is False)
+        is_search = call in {"search_hybrid", "find_shortest_paths"} or call.startswith("delete_")
+        if (result.exit_code == 3) != (is_empty and is_search):
+            return Failure(
+                kinds=frozenset(), text=result.stdout, is_wrong=f"ends with {result.exit_code}"
+            )
+        return answer
+
+    def project(self, call: str, arguments: Mapping[str, Any], answer: Any) -> Any:
+        path = COMMANDS[call].shows
+        if path in {"", "*"} or answer == {}:
+            return answer
+        operation = arguments.get("operation", "context")
+        for name in path.replace("OPERATION", str(operation)).split("."):
+            answer = answer.get(name, {})
+        return answer
+
+
+def read_failure(result: Any, plain: Any) -> Failure:
+    """Return the failure of a command that ran with --json and once more without it."""
+    code = result.exit_code
+    kinds = frozenset(name for name, kind in KINDS.items() if kind.exit_code == code)
+    wrong, content = "", {}
+    try:
+        content = json.loads(result.stderr)
+    except ValueError:
+        wrong = "is no JSON"
+    if result.stderr.count("\n") != 1 or plain.stderr.count("\n") != 1:
+        wrong = "is not one line"
+    elif content.get("exit_code") != code or plain.exit_code != code:
+        wrong = wrong or f"ends with {code} and {plain.exit_code}"
+    elif not plain.stderr.startswith("error: "):
+        wrong = "does not begin with error"
+    elif plain.stdout:
+        wrong = "prints to standard output"
+    return Failure(
+        kinds=kinds,
+        text=result.stderr + plain.stderr,
+        retryable=content.get("retryable"),
+        outcome=content.get("outcome"),
+        is_wrong=wrong,
+    )
+
+
+def build_words(command: Command, arguments: Mapping[str, Any]) -> tuple[list[str], str | None]:
+    """Return the words of a command, and its standard input.
+
+    Raises:
+        NoSuchCallError: It cannot be said in words.
+    """
+    given = {**command.defaults, **arguments}
+    words, places = command.words.split(), []
+    text: str | None = None
+    if command.lines:
+        rows = {name: given.pop(name) for name in command.lines if name in given}
+        text = _write_lines(command, rows)
+    if command.text:
+        text = _need_text(given.pop(command.text, None))
+        _need_unicode(text)
+    for (name, value), word in command.values.items():
+        if name in given and given[name] is value or given.get(name) == value:
+            words += word.split()
+            given.pop(name)
+    for name in command.places:
+        value = given.pop(name, None)
+        if value is not None or name in arguments:
+            places += [_need_text(item) for item in (value if isinstance(value, list) else [value])]
+    for name, value in given.items():
+        words += _build_option(command, name, value)
+    return [*words, *(["--", *places] if places else [])], text
+
+
+def _build_option(command: Command, name: str, value: Any) -> list[str]:
+    if name == "filters" and command.filters and isinstance(value, dict):
+        return _build_filters(command, value)
+    if name in command.flags and isinstance(value, bool):
+        return [command.flags[name]] if value else []
+    if name in command.unset and isinstance(value, bool):
+        return [] if value else [command.unset[name]]
+    if name not in command.options or value is None or isinstance(value, dict):
+        raise NoSuchCallError
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise NoSuchCallError  # an option that is there no time is not there
+    return [word for item in items for word in (command.options[name], str(item))]
+
+
+def _build_filters(command: Command, filters: Mapping[str, Any]) -> list[str]:
+    words = []
+    for name, value in filters.items():
+        if name == "date_range" and isinstance(value, dict):
+            flags = {"start": "--since", "end": "--until"}
+            if not value.keys() <= flags.keys():
+                raise NoSuchCallError
+            words += [word for key, item in value.items() for word in (flags[key], str(item))]
+        elif name.startswith("metadata."):
+            words += ["--where", f"{name.removeprefix('metadata.')}={json.dumps(value)}"]
+        elif name in command.filters and value:
+            for item in value if isinstance(value, list) else [value]:
+                words += [command.filters[name], _need_text(item)]
+        else:
+            raise NoSuchCallError
+    return words
+
+
+def _write_lines(command: Command, rows: Mapping[str, Any]) -> str:
+    if len(command.lines) > 1:
+        return json.dumps(rows)
+    (items,) = rows.values()
+    if not isinstance(items, list):
+        raise NoSuchCallError  # lines are always a list
+    return "".join(f"{json.dumps(item)}\n" for item in items)
+
+
+def _need_text(value: Any) -> str:
+    """Return a text; other values cannot be told from texts on a command line."""
+    if not isinstance(value, str):
+        raise NoSuchCallError
+    return value
+
+
+def _need_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise NoSuchCallError from None  # a pipe has bytes
