@@ -15,7 +15,8 @@ import yaml
 
 CASES_FILE = Path(__file__).with_name("contract_cases.yaml")
 SECRET = "hunter2"  # cases have it where an error must not repeat what was written
-DIGITS = 5  # of scores; the others depend on the order of sums
+# Scores of words depend on how often they occur in all namespaces of a database.
+TOLERANCE = 0.03
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)")
 SHOWN_DIFFERENCES = 4
 
@@ -129,7 +130,7 @@ Loader.add_constructor(
 
 def _construct_repeated(loader: Loader, node: yaml.Node) -> Any:
     value, count = loader.construct_sequence(node, deep=True)
-    return value * count if isinstance(value, str) else [value] * count
+    return value * count
 
 
 def _construct_nested(loader: Loader, node: yaml.Node) -> Any:
@@ -141,7 +142,7 @@ def _construct_nested(loader: Loader, node: yaml.Node) -> Any:
 
 Loader.add_constructor("!repeated", _construct_repeated)  # !repeated [x, 513]
 Loader.add_constructor("!nested", _construct_nested)  # !nested 17
-Loader.add_constructor("!surrogate", lambda *_: f"{SECRET}\ud800")
+Loader.add_constructor("!half", lambda loader, node: f"{loader.construct_scalar(node)}\ud800")
 
 
 @dataclass
@@ -184,6 +185,7 @@ def run_cases(door: Door, helper: Door | None = None, baseline: Report | None = 
     for number, case in enumerate(load_cases()):
         arguments = fill_in(case.arguments, kept)
         speaker = door
+        import time; t=time.time()
         try:
             answer = door.call(case.call, arguments)
         except NoSuchCallError:
@@ -191,9 +193,16 @@ def run_cases(door: Door, helper: Door | None = None, baseline: Report | None = 
             assert helper is not None, f"{door.name} cannot do {case}"
             speaker, answer = helper, helper.call(case.call, arguments)
 
+        if time.time()-t>.3: print(door.name, case.call, case.title, time.time()-t)
+
         def shown(value: Any, speaker: Door = speaker, arguments: Any = arguments) -> Any:
             return speaker.project(case.call, arguments, value)
 
+        for name, path in case.keep.items():
+            value = read_path(answer, path)
+            if value is None and helper is not None:  # the door does not show it
+                value = read_path(helper.call(case.call, arguments), path)
+            kept[name] = str(value)
         texts = list(check_answer(case, answer, kept, shown))
         if not isinstance(answer, Failure):
             report.answers[number] = make_comparable(answer, kept)
@@ -205,16 +214,14 @@ def run_cases(door: Door, helper: Door | None = None, baseline: Report | None = 
     return report
 
 
-def check_answer(case: Case, answer: Any, kept: dict[str, str], shown: Any) -> Iterator[str]:
-    """Yield what is wrong with an answer, and keep the values that later cases need."""
+def check_answer(case: Case, answer: Any, kept: Mapping[str, str], shown: Any) -> Iterator[str]:
+    """Yield what is wrong with an answer."""
     if case.error is not None:
         yield from _check_failure(case, case.error, answer)
         return
     if isinstance(answer, Failure):
         yield f"failed: {answer.text}"
         return
-    for name, path in case.keep.items():
-        kept[name] = str(read_path(answer, path))
     expected = shown(fill_in(case.answer, kept))
     if not matches(expected, answer):
         yield f"{str(answer)[:600]} does not match {expected}"
@@ -228,7 +235,7 @@ def _check_failure(case: Case, error: Mapping[str, str], answer: Any) -> Iterato
     text = answer.text[:600]
     if kind not in answer.kinds:
         yield f"is {set(answer.kinds)} and not {kind}: {text}"
-    if word not in answer.text:
+    if word.lower() not in answer.text.lower():
         yield f"lacks {word!r}: {text}"
     if case.hidden in answer.text:
         yield f"repeats what was written: {text}"
@@ -281,6 +288,8 @@ def matches(expected: Any, answer: Any) -> bool:
 def make_comparable(value: Any, kept: Mapping[str, str]) -> Any:
     """Return an answer without what differs from run to run and from door to door."""
     if isinstance(value, dict):
+        if {"label", "size"} <= value.keys():  # the names of the most central members
+            value = value | {"label": "a label"}
         return {
             name: "a cursor" if name == "next_cursor" and item else make_comparable(item, kept)
             for name, item in value.items()
@@ -288,15 +297,24 @@ def make_comparable(value: Any, kept: Mapping[str, str]) -> Any:
             if name not in {"processing_time", "explanation"}
         }
     if isinstance(value, list):
-        return [make_comparable(item, kept) for item in value]
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}")
+        return _leave_out_ties([make_comparable(item, kept) for item in value])
     if isinstance(value, str):
         if TIME.fullmatch(value) and value[0] == "2" and _is_now(value):
             return "now"
         for name, kept_value in kept.items():
             value = value.replace(kept_value, f"<{name}>")
     return value
+
+
+def _leave_out_ties(items: list[Any]) -> list[Any]:
+    """Return central entities, without names for those of the last score: others may have it."""
+    if not all(isinstance(item, dict) and "centrality_score" in item for item in items):
+        return items
+    scores = [item["centrality_score"] for item in items]
+    return [
+        item if score > scores[-1] and scores.count(score) == 1 else score
+        for item, score in zip(items, scores, strict=True)
+    ]
 
 
 def _is_now(text: str) -> bool:
@@ -316,5 +334,8 @@ def find_differences(usual: Any, answer: Any, path: str = "") -> Iterator[str]:
     elif isinstance(usual, list) and isinstance(answer, list) and len(usual) == len(answer):
         for index, (left, right) in enumerate(zip(usual, answer, strict=True)):
             yield from find_differences(left, right, f"{path}.{index}")
+    elif isinstance(usual, float) and isinstance(answer, float):
+        if abs(usual - answer) > TOLERANCE:
+            yield f"{path} is {answer}, and {usual} in the client"
     elif usual != answer:
         yield f"{path} is {str(answer)[:300]!r}, and {str(usual)[:300]!r} in the client"

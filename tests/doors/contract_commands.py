@@ -26,6 +26,8 @@ class Command:
             prints the answer.
         values: Arguments that it has as words: (argument, value) and its words.
         defaults: Arguments whose defaults are others than the client's: said always.
+        singles: Options that are there at most once.
+        pages: Options whose numbers may be of any size, because it reads page after page.
         lacks: Arguments that it has no option for.
     """
 
@@ -40,9 +42,12 @@ class Command:
     shows: str = ""
     values: Mapping[tuple[str, Any], str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    singles: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
 
+PAGE = 100
 _FILTERS = {"project": "--project", "tags": "--tag", "conversation_id": "--conversation"}
 _LIST = {"order": "--order", "limit": "--limit"}
 _DRY = {"dry_run": "--dry-run"}
@@ -137,6 +142,7 @@ COMMANDS: dict[str, Command] = {
         words="list conversations",
         options=_LIST,
         filters=_FILTERS,
+        pages=("limit",),
         shows="conversations",
         lacks=("cursor",),
     ),
@@ -144,6 +150,7 @@ COMMANDS: dict[str, Command] = {
         words="list decisions",
         options={**_LIST, "status": "--status"},
         filters=_FILTERS | {"entity_types": "--type"},
+        pages=("limit",),
         shows="decisions",
         lacks=("cursor",),
     ),
@@ -151,17 +158,24 @@ COMMANDS: dict[str, Command] = {
         words="list entities",
         options=_LIST,
         filters={"entity_types": "--type"},
+        pages=("limit",),
         shows="entities",
         lacks=("cursor",),
     ),
     "list_instructions": Command(
         words="instructions list",
         options={"status": "--status", "limit": "--limit"},
+        singles=("status",),
+        pages=("limit",),
         shows="instructions",
         lacks=("cursor",),
     ),
     "list_merges": Command(
-        words="list merges", options={"limit": "--limit"}, shows="merges", lacks=("cursor",)
+        words="list merges",
+        options={"limit": "--limit"},
+        pages=("limit",),
+        shows="merges",
+        lacks=("cursor",),
     ),
     "load_conversation_history": Command(
         words="load",
@@ -346,7 +360,8 @@ def build_words(command: Command, arguments: Mapping[str, Any]) -> tuple[list[st
     for name in command.places:
         value = given.pop(name, None)
         if value is not None or name in arguments:
-            places += [_need_text(item) for item in (value if isinstance(value, list) else [value])]
+            items = value if isinstance(value, list) and name.endswith("_ids") else [value]
+            places += [_need_text(item) for item in items]
     for name, value in given.items():
         words += _build_option(command, name, value)
     return [*words, *(["--", *places] if places else [])], text
@@ -362,8 +377,10 @@ def _build_option(command: Command, name: str, value: Any) -> list[str]:
     if name not in command.options or value is None or isinstance(value, dict):
         raise NoSuchCallError
     items = value if isinstance(value, list) else [value]
-    if not items:
-        raise NoSuchCallError  # an option that is there no time is not there
+    if not items or (len(items) > 1 and name in command.singles):
+        raise NoSuchCallError
+    if name in command.pages and isinstance(value, int) and value > PAGE:
+        raise NoSuchCallError
     return [word for item in items for word in (command.options[name], str(item))]
 
 

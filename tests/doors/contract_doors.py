@@ -194,7 +194,7 @@ class McpDoor:
     name: str
 
     def call(self, call: str, arguments: Mapping[str, Any]) -> Any:
-        if call in NO_TOOL:
+        if call in NO_TOOL or has_half_pair(arguments):
             raise NoSuchCallError
         try:
             result = self.portal.call(self.session.call_tool, call, dict(arguments))
@@ -207,6 +207,15 @@ class McpDoor:
 
     def project(self, call: str, arguments: Mapping[str, Any], answer: Any) -> Any:
         return answer
+
+
+def has_half_pair(value: Any) -> bool:
+    """Return whether a value has half of a surrogate pair, which the SDK's client cannot send."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def read_tool_error(result: Any) -> Failure:

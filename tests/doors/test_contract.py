@@ -32,15 +32,14 @@ def open_client(server, namespace):
 
 
 def show(report):
-    print(len(report.excused), report.excused)
-    assert not report.failures, "\n".join(report.failures)
+    open("/tmp/runs/failures.txt", "a").write("\n".join(report.failures) + f"\n{len(report.excused)} excused\n\n")
+    assert not report.failures
 
 
 @pytest.fixture(scope="module")
 def baseline(server):
     with open_client(server, "test-contract-client") as client:
         report = run_cases(SdkDoor(client))
-    print("\n".join(report.failures))
     return report
 
 
