@@ -46,6 +46,13 @@ class Command:
     pages: tuple[str, ...] = ()
     lacks: tuple[str, ...] = ()
 
+    def list_arguments(self) -> set[str]:
+        """Return all arguments of the call that it says, or that it lacks."""
+        named = {name for name, _ in self.values} | ({self.text} - {""})
+        filters = {"filters"} if self.filters else set()
+        says = {*self.places, *self.options, *self.flags, *self.unset, *self.lines}
+        return says | named | filters | set(self.lacks)
+
 
 PAGE = 100
 _FILTERS = {"project": "--project", "tags": "--tag", "conversation_id": "--conversation"}
@@ -301,6 +308,13 @@ class CommandDoor:
                 kinds=frozenset(), text=result.stdout, is_wrong=f"ends with {result.exit_code}"
             )
         return answer
+
+    def send(self, text: bytes) -> Any:
+        """Ingest one line, which must fail."""
+        runs = [self.commands.run(*options, "ingest", "-", text=text) for options in (["--json"], [])]
+        if runs[0].exit_code == 0:
+            return runs[0].stdout
+        return read_failure(*runs)
 
     def project(self, call: str, arguments: Mapping[str, Any], answer: Any) -> Any:
         path = COMMANDS[call].shows

@@ -194,7 +194,7 @@ class McpDoor:
     name: str
 
     def call(self, call: str, arguments: Mapping[str, Any]) -> Any:
-        if call in NO_TOOL or has_half_pair(arguments):
+        if call in NO_TOOL or not is_sendable(arguments):
             raise NoSuchCallError
         try:
             result = self.portal.call(self.session.call_tool, call, dict(arguments))
@@ -209,13 +209,13 @@ class McpDoor:
         return answer
 
 
-def has_half_pair(value: Any) -> bool:
-    """Return whether a value has half of a surrogate pair, which the SDK's client cannot send."""
+def is_sendable(value: Any) -> bool:
+    """Return whether the SDK's client sends a value as it is: no NaN, no half of a pair."""
     try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        return False
+    return True
 
 
 def read_tool_error(result: Any) -> Failure:
@@ -248,16 +248,16 @@ def open_session(server: Any, namespace: str, name: str) -> Iterator[McpDoor]:
 
 @contextmanager
 def open_http_session(
-    url: str, key: str | None, namespace: str, name: str = "MCP over HTTP"
+    url: str, key: str | None, namespace: str, profile: str = ""
 ) -> Iterator[McpDoor]:
-    """Open a session with the MCP server of a service, with the full profile."""
+    """Open a session with the MCP server of a service, with the small profile or another one."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Client]:
         async with (
             httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
-            Client(streamable_http_client(f"{url}/mcp/full", http_client=http)) as session,
+            Client(streamable_http_client(f"{url}/mcp/{profile}".rstrip("/"), http_client=http)) as session,
         ):
             yield session
 
@@ -265,4 +265,4 @@ def open_http_session(
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(connect()) as session,
     ):
-        yield McpDoor(portal, session, namespace, name)
+        yield McpDoor(portal, session, namespace, f"MCP over HTTP {profile}".rstrip())

@@ -1,76 +1,129 @@
 """Every door answers the cases of `contract_cases.yaml` as the client does."""
 
+import inspect
+import json
+import os
+import subprocess
+from contextlib import ExitStack
+
 import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.service.keys import SCOPES, KeyFile
-from mcp_context_persistence.service.settings import ServiceSettings
 from tests.doors.cli_runner import open_commands
-from tests.doors.contract import run_cases
-from tests.doors.contract_commands import CommandDoor
-from tests.doors.contract_doors import RestDoor, SdkDoor, open_http_session, open_session
-from tests.doors.mcp_sessions import start_as_assistants_do
-from tests.doors.rest_service import run_service
+from tests.doors.contract import load_cases, run_cases
+from tests.doors.contract_commands import COMMANDS, NO_COMMAND, CommandDoor
+from tests.doors.contract_doors import NO_TOOL, REST_LACKS, SdkDoor, open_session
+from tests.doors.contract_runner import run_contract
+from tests.doors.contract_wire import build_message, check_texts, check_tools, read_message
+from tests.doors.mcp_sessions import COMMAND, start_as_assistants_do
+from tests.doors.rest_service import wait_until_ready
+from tests.doors.test_rest_calls import NOT_CALLS
+from tests.doors.test_rest_serve import serving
+
+URL, KEY = os.environ.get("CONTEXT_TEST_SERVICE_URL"), os.environ.get("CONTEXT_TEST_SERVICE_KEY")
+CALLS = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")} - NOT_CALLS
+
+
+def check(failures):
+    assert not failures, "\n".join(failures)
 
 
 @pytest.fixture(scope="module")
-def world(server, tmp_path_factory):
-    """Return the namespaces of the doors, a service, and the keys of its namespaces."""
-    keys = KeyFile(tmp_path_factory.mktemp("keys") / "api_keys.json")
-    settings = ServiceSettings(
-        database_url=server.bolt_url, auth=server.auth, keys_file=keys.path
-    )
-    tokens = {}
-    for name in ("client", "rest", "http"):
-        tokens[name] = keys.create(namespace=f"test-contract-{name}", scopes=SCOPES)[1]
-    with run_service(settings) as service:
-        yield service, tokens
+def open_sdk(server):
+    """Open the client of a namespace, as a door."""
+    with ExitStack() as stack:
 
+        def open_door(namespace):
+            client = ContextPersistenceClient(
+                server.bolt_url, auth=server.auth, namespace=namespace
+            )
+            return SdkDoor(stack.enter_context(client))
 
-def open_client(server, namespace):
-    return ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
-
-
-def show(report):
-    open("/tmp/runs/failures.txt", "a").write("\n".join(report.failures) + f"\n{len(report.excused)} excused\n\n")
-    assert not report.failures
+        yield open_door
 
 
 @pytest.fixture(scope="module")
-def baseline(server):
-    with open_client(server, "test-contract-client") as client:
-        report = run_cases(SdkDoor(client))
-    return report
+def run_name(tmp_path_factory):
+    return f"test-contract-{os.urandom(4).hex()}"
 
 
-def test_client(baseline):
-    show(baseline)
+@pytest.fixture(scope="module")
+def baseline(open_sdk, run_name):
+    return run_cases(open_sdk(f"{run_name}-client"))
 
 
-def test_rest(server, world, baseline):
-    service, tokens = world
-    with service.open_client(tokens["rest"]) as http, open_client(server, "test-contract-rest") as helper:
-        show(run_cases(RestDoor(http, "test-contract-rest"), SdkDoor(helper), baseline=baseline))
+def test_the_client(baseline):
+    check(baseline.failures)
 
 
-def test_http(server, world, baseline):
-    service, tokens = world
-    with open_http_session(service.url, tokens["http"], "test-contract-http") as door, open_client(server, "test-contract-http") as helper:
-        show(run_cases(door, SdkDoor(helper), baseline=baseline))
-
-
-def test_stdio(server, baseline, tmp_path):
-    start = start_as_assistants_do(
-        tmp_path,
-        *("--store", server.bolt_url, "--namespace", "test-contract-stdio", "--profile", "full"),
-        CONTEXT_DB_USER=server.user,
-        CONTEXT_DB_PASSWORD=server.password,
+def test_a_service(server, run_name, baseline, tmp_path):
+    """REST, and MCP over HTTP."""
+    keys = KeyFile(tmp_path / "api_keys.json")
+    namespace = f"{run_name}-http"
+    key, read_key = (
+        keys.create(namespace=namespace, scopes=scopes)[1] for scopes in (SCOPES, ("read",))
     )
-    with open_session(start, "test-contract-stdio", "stdio") as door, open_client(server, "test-contract-stdio") as helper:
-        show(run_cases(door, SdkDoor(helper), baseline=baseline))
+    variables = {
+        "CONTEXT_DB_URL": server.bolt_url,
+        "CONTEXT_DB_USER": server.user,
+        "CONTEXT_DB_PASSWORD": server.password,
+        "CONTEXT_API_KEYS_FILE": str(keys.path),
+        "XDG_DATA_HOME": str(tmp_path),
+    }
+    with serving("--port", "0", **variables) as (_, url):
+        check(run_contract(url, key, read_key=read_key, baseline=baseline))
 
 
-def test_commands(server, baseline, monkeypatch):
-    door = CommandDoor(open_commands(server, "test-contract-commands", monkeypatch))
-    with open_client(server, "test-contract-commands") as helper:
-        show(run_cases(door, SdkDoor(helper), baseline=baseline))
+@pytest.mark.skipif(not URL, reason="CONTEXT_TEST_SERVICE_URL names no service")
+def test_the_service_of_the_environment(baseline):
+    check(run_contract(URL, KEY, baseline=baseline))
+
+
+def test_mcp_over_standard_input_and_output(server, run_name, open_sdk, baseline, tmp_path):
+    namespace = f"{run_name}-stdio"
+    options = ("--store", server.bolt_url, "--namespace", namespace)
+    variables = {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
+    full, small = (
+        start_as_assistants_do(tmp_path, *options, *profile, **variables)
+        for profile in (("--profile", "full"), ())
+    )
+    with open_session(full, namespace, "MCP over stdio, full") as door:
+        failures = run_cases(door, open_sdk(namespace), baseline).failures
+    with open_session(small, namespace, "MCP over stdio") as door:
+        failures += check_tools(door)
+    command = [COMMAND, "mcp", *options, "--profile", "full"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | variables
+    ) as process:
+
+        def send(text):
+            process.stdin.write(build_message(text) + b"\n")
+            process.stdin.flush()
+            return read_message(json.loads(process.stdout.readline()))
+
+        failures += check_texts("MCP over stdio", send)
+        process.stdin.close()
+    check(failures)
+
+
+def test_the_command_line(server, run_name, open_sdk, baseline, monkeypatch):
+    door = CommandDoor(open_commands(server, f"{run_name}-commands", monkeypatch))
+    failures = run_cases(door, open_sdk(door.namespace), baseline).failures
+    failures += check_texts("the command line", door.send)
+    check(failures)
+
+
+def test_every_call_has_cases_that_succeed():
+    assert {case.call for case in load_cases() if case.error is None} == CALLS
+
+
+def test_what_a_door_cannot_do_is_in_its_tables():
+    assert COMMANDS.keys() | NO_COMMAND.keys() == CALLS
+    assert not COMMANDS.keys() & NO_COMMAND.keys()
+    assert set(NO_TOOL) <= CALLS
+    for call, command in COMMANDS.items():
+        method = getattr(ContextPersistenceClient, call)
+        parameters = set(inspect.signature(method).parameters) - {"self"}
+        assert command.list_arguments() == parameters, call
+        assert set(REST_LACKS.get(call, ())) <= parameters, call
