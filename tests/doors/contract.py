@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -167,7 +168,7 @@ class Report:
 
 def read_file() -> dict[str, Any]:
     """Return the content of the file of cases."""
-    content: dict[str, Any] = yaml.load(CASES_FILE.read_text(encoding="utf-8"), Loader)  # noqa: S506
+    content: dict[str, Any] = yaml.load(CASES_FILE.read_text(encoding="utf-8"), Loader)
     return content
 
 
@@ -197,10 +198,7 @@ def run_cases(door: Door, helper: Door | None = None, baseline: Report | None = 
             assert helper is not None, f"{door.name} cannot do {case}"
             speaker, answer = helper, helper.call(case.call, arguments)
 
-
-        def shown(value: Any, speaker: Door = speaker, arguments: Any = arguments) -> Any:
-            return speaker.project(case.call, arguments, value)
-
+        shown = partial(speaker.project, case.call, arguments)
         for name, path in case.keep.items():
             value = read_path(answer, path)
             if value is None and helper is not None:  # the door does not show it
@@ -311,6 +309,8 @@ def make_comparable(value: Any, kept: Mapping[str, str]) -> Any:
 
 def _leave_out_ties(items: list[Any]) -> list[Any]:
     """Return central entities, without names for those of the last score: others may have it."""
+    if all(isinstance(item, dict) and "similarity_score" in item for item in items):
+        return sorted(items, key=lambda item: str(item["id"]))  # close scores may change places
     if not all(isinstance(item, dict) and "centrality_score" in item for item in items):
         return items
     scores = [item["centrality_score"] for item in items]

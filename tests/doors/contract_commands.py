@@ -94,9 +94,7 @@ COMMANDS: dict[str, Command] = {
         lacks=("properties",),
     ),
     **{
-        f"delete_{kind}": Command(
-            words=f"delete {kind} --yes", places=(f"{kind}_id",), flags=_DRY
-        )
+        f"delete_{kind}": Command(words=f"delete {kind} --yes", places=(f"{kind}_id",), flags=_DRY)
         for kind in ("conversation", "decision", "document", "entity", "message")
     },
     "delete_namespace": Command(words="delete namespace --yes", places=("confirm",), flags=_DRY),
@@ -311,7 +309,9 @@ class CommandDoor:
 
     def send(self, text: bytes) -> Any:
         """Ingest one line, which must fail."""
-        runs = [self.commands.run(*options, "ingest", "-", text=text) for options in (["--json"], [])]
+        runs = [
+            self.commands.run(*options, "ingest", "-", text=text) for options in (["--json"], [])
+        ]
         if runs[0].exit_code == 0:
             return runs[0].stdout
         return read_failure(*runs)
@@ -368,7 +368,7 @@ def build_words(command: Command, arguments: Mapping[str, Any]) -> tuple[list[st
         text = _need_text(given.pop(command.text, None))
         _need_unicode(text)
     for (name, value), word in command.values.items():
-        if name in given and given[name] is value or given.get(name) == value:
+        if (name in given and given[name] is value) or given.get(name) == value:
             words += word.split()
             given.pop(name)
     for name in command.places:

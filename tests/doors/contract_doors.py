@@ -144,7 +144,9 @@ class RestDoor:
         if call != "batch_save_conversations" or not isinstance(answer, list):
             return answer
         return [  # what failed has a problem instead of a response
-            row if row.get("success", True) else {name: row[name] for name in ("success", "error") if name in row}
+            row
+            if row.get("success", True)
+            else {name: row[name] for name in ("success", "error") if name in row}
             for row in answer
         ]
 
@@ -199,7 +201,9 @@ class McpDoor:
         try:
             result = self.portal.call(self.session.call_tool, call, dict(arguments))
         except MCPError as error:
-            return Failure(kinds=frozenset(KINDS), text=str(error), is_wrong="is hidden from models")
+            return Failure(
+                kinds=frozenset(KINDS), text=str(error), is_wrong="is hidden from models"
+            )
         if result.is_error:
             return read_tool_error(result)
         content = result.structured_content
@@ -257,7 +261,9 @@ def open_http_session(
     async def connect() -> AsyncIterator[Client]:
         async with (
             httpx2.AsyncClient(headers=headers, timeout=60, trust_env=False) as http,
-            Client(streamable_http_client(f"{url}/mcp/{profile}".rstrip("/"), http_client=http)) as session,
+            Client(
+                streamable_http_client(f"{url}/mcp/{profile}".rstrip("/"), http_client=http)
+            ) as session,
         ):
             yield session
 

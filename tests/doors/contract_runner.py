@@ -1,13 +1,12 @@
 """Run the contract against a service, wherever it runs."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx2
 
-from tests.doors.contract import Door, Report, run_cases
-from tests.doors.contract_doors import McpDoor, RestDoor, open_http_session
+from tests.doors.contract import Report, run_cases
+from tests.doors.contract_doors import RestDoor, open_http_session
 from tests.doors.contract_wire import (
     check_requests,
     check_texts,
@@ -23,9 +22,7 @@ WRONG_KEY = f"cp_00000000_{'a' * 43}"
 def open_http(base_url: str, key: str) -> Iterator[httpx2.Client]:
     """Open a client of a service with a key."""
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx2.Client(
-        base_url=base_url, headers=headers, timeout=60, trust_env=False
-    ) as http:
+    with httpx2.Client(base_url=base_url, headers=headers, timeout=60, trust_env=False) as http:
         yield http
 
 

@@ -5,11 +5,14 @@ import json
 import os
 import subprocess
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
+from pydantic_core import from_json
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.service.keys import SCOPES, KeyFile
+from tests.conftest import RUN
 from tests.doors.cli_runner import open_commands
 from tests.doors.contract import load_cases, run_cases
 from tests.doors.contract_commands import COMMANDS, NO_COMMAND, CommandDoor
@@ -17,7 +20,6 @@ from tests.doors.contract_doors import NO_TOOL, REST_LACKS, SdkDoor, open_sessio
 from tests.doors.contract_runner import run_contract
 from tests.doors.contract_wire import build_message, check_texts, check_tools, read_message
 from tests.doors.mcp_sessions import COMMAND, start_as_assistants_do
-from tests.doors.rest_service import wait_until_ready
 from tests.doors.test_rest_calls import NOT_CALLS
 from tests.doors.test_rest_serve import serving
 
@@ -44,8 +46,8 @@ def open_sdk(server):
 
 
 @pytest.fixture(scope="module")
-def run_name(tmp_path_factory):
-    return f"test-contract-{os.urandom(4).hex()}"
+def run_name():
+    return f"{RUN}contract-{os.urandom(4).hex()}"
 
 
 @pytest.fixture(scope="module")
@@ -96,15 +98,21 @@ def test_mcp_over_standard_input_and_output(server, run_name, open_sdk, baseline
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | variables
     ) as process:
-
-        def send(text):
-            process.stdin.write(build_message(text) + b"\n")
-            process.stdin.flush()
-            return read_message(json.loads(process.stdout.readline()))
-
-        failures += check_texts("MCP over stdio", send)
+        failures += check_texts("MCP over stdio", partial(send_over_stdio, process))
         process.stdin.close()
     check(failures)
+
+
+def send_over_stdio(process, text):
+    """What is not JSON gets no answer: it has no id. The next message does."""
+    message = build_message(text)
+    try:
+        from_json(message.decode(errors="replace"))
+    except ValueError:
+        message += b'\n{"jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": {"name": "x"}}'
+    process.stdin.write(message + b"\n")
+    process.stdin.flush()
+    return read_message(json.loads(process.stdout.readline()))
 
 
 def test_the_command_line(server, run_name, open_sdk, baseline, monkeypatch):
