@@ -308,9 +308,13 @@ def make_comparable(value: Any, kept: Mapping[str, str]) -> Any:
 
 
 def _leave_out_ties(items: list[Any]) -> list[Any]:
-    """Return central entities, without names for those of the last score: others may have it."""
+    """Return a list without the order of what has nearly the same score.
+
+    Results of searches are sorted by their ids. Central entities have no names where others have
+    the same score.
+    """
     if all(isinstance(item, dict) and "similarity_score" in item for item in items):
-        return sorted(items, key=lambda item: str(item["id"]))  # close scores may change places
+        return sorted(items, key=lambda item: str(item.get("id") or item.get("conversation_id")))
     if not all(isinstance(item, dict) and "centrality_score" in item for item in items):
         return items
     scores = [item["centrality_score"] for item in items]

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx2
 
-from tests.doors.contract import Case, Failure, check_answer, read_file
-from tests.doors.contract_doors import KINDS, McpDoor, read_response
+from tests.doors.contract import KINDS, Case, Failure, check_answer, read_file
+from tests.doors.contract_doors import McpDoor, read_response
 
 MCP_HEADERS = {"Accept": "application/json, text/event-stream"}
 CALL = {"jsonrpc": "2.0", "id": 7, "method": "tools/call"}

@@ -11,11 +11,13 @@ import pytest
 from pydantic_core import from_json
 
 from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.service.keys import SCOPES, KeyFile
 from tests.conftest import RUN
 from tests.doors.cli_runner import open_commands
 from tests.doors.contract import load_cases, run_cases
-from tests.doors.contract_commands import COMMANDS, NO_COMMAND, CommandDoor
+from tests.doors.contract_command_table import COMMANDS, NO_COMMAND
+from tests.doors.contract_commands import CommandDoor
 from tests.doors.contract_doors import NO_TOOL, REST_LACKS, SdkDoor, open_session
 from tests.doors.contract_runner import run_contract
 from tests.doors.contract_wire import build_message, check_texts, check_tools, read_message
@@ -86,15 +88,12 @@ def test_mcp_over_standard_input_and_output(server, run_name, open_sdk, baseline
     namespace = f"{run_name}-stdio"
     options = ("--store", server.bolt_url, "--namespace", namespace)
     variables = {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
-    full, small = (
-        start_as_assistants_do(tmp_path, *options, *profile, **variables)
-        for profile in (("--profile", "full"), ())
-    )
-    with open_session(full, namespace, "MCP over stdio, full") as door:
+    names = [tool.name for profile in ("small", "full") for tool in select_tools(profile)]
+    start = start_as_assistants_do(tmp_path, *options, "--tools", ",".join(names), **variables)
+    with open_session(start, namespace, "MCP over stdio") as door:
         failures = run_cases(door, open_sdk(namespace), baseline).failures
-    with open_session(small, namespace, "MCP over stdio") as door:
         failures += check_tools(door)
-    command = [COMMAND, "mcp", *options, "--profile", "full"]
+    command = [COMMAND, "mcp", *options, "--tools", "ingest_items"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=os.environ | variables
     ) as process:
