@@ -107,7 +107,9 @@ def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Only if the protocol is named, asyncio sends answers at once (TCP_NODELAY). Else the kernel
+    # holds the body back for 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))

@@ -19,6 +19,7 @@ import pytest
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.lease import ServiceLease, find_service
+from mcp_context_persistence.service.server import _listen
 from tests.doors.rest_service import wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
@@ -62,6 +63,12 @@ def database(server):
         "CONTEXT_DB_USER": server.user,
         "CONTEXT_DB_PASSWORD": server.password,
     }
+
+
+def test_answers_are_not_held_back():
+    """Only for connections of this protocol, asyncio sets TCP_NODELAY."""
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_service_is_found_drains_and_stops(server, database, namespace, tmp_path):

@@ -10,6 +10,8 @@ import pytest
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
+from mcp_context_persistence.service.keys import SCOPES
+from tests.doors.contract_runner import run_contract
 from tests.doors.rest_service import check_problem, wait_until
 from tests.integration.composition import REDIS_IMAGE, SERVICE_IMAGE, find_url
 
@@ -141,6 +143,12 @@ def test_what_one_door_saves_the_other_finds_and_only_with_its_key(composition, 
         with composition.open_client(wrong) as client:
             check_problem(client.get("/v1/stats"), 401, "unauthorized")
             check_problem(client.post("/mcp", json={}), 401, "unauthorized")
+
+
+def test_the_contract_of_the_doors_holds(composition, namespace):
+    key, read_key = (composition.create_key(namespace, *scopes) for scopes in (SCOPES, ("read",)))
+    url = find_url(composition.find_container())
+    assert run_contract(url, key, read_key=read_key) == []
 
 
 def test_a_revoked_key_is_refused_at_once(composition, namespace, key):
