@@ -30,21 +30,26 @@ class Session:
 
     @contextmanager
     def open_client(self) -> Iterator["ContextPersistenceClient"]:
-        """Open the store.
+        """Open the store, or use the service that has it open.
 
         Raises:
             StoreError: The store cannot be opened.
         """
+        from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - takes a while
+
+        remote: Any = connect(build_url(self.store), self.namespace, open_store=self._open_store)
+        with remote or self._open_store() as client:
+            yield client
+
+    def _open_store(self) -> "ContextPersistenceClient":
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - takes a second
 
         try:
-            client = ContextPersistenceClient(
+            return ContextPersistenceClient(
                 build_url(self.store), namespace=self.namespace, progress=self._build_progress()
             )
         except DatabaseError as error:
             raise StoreError(error) from error
-        with client:
-            yield client
 
     def _build_progress(self) -> Callable[[str, int, int], None]:
         from mcp_context_persistence.runtime.progress_lines import ProgressLines  # noqa: PLC0415

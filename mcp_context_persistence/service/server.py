@@ -11,12 +11,11 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import limits, url
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
-from mcp_context_persistence.service.folders import find_target
+from mcp_context_persistence.service.folders import digest_settings, find_target
 from mcp_context_persistence.service.lease import (
     LocalSecret,
     ServiceAddress,
@@ -82,7 +81,8 @@ def serve(
         try:
             secret = lease.secret if lease else LocalSecret()
             _raise_file_limit()
-            server = _Server(configure(make_app(settings, secret)), lease, report)
+            digest = digest_settings(settings.config)
+            server = _Server(configure(make_app(settings, secret)), lease, digest, report)
             with _quiet_signals():
                 server.run(sockets=[listener])
         finally:
@@ -163,9 +163,11 @@ def _quiet_signals() -> Iterator[None]:
 class _Server(uvicorn.Server):
     """Tells where it listens when it does."""
 
-    def __init__(self, config: uvicorn.Config, lease: ServiceLease | None, report: Report) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lease: ServiceLease | None, settings: str, report: Report
+    ) -> None:
         super().__init__(config)
-        self._lease, self._report = lease, report
+        self._lease, self._settings, self._report = lease, settings, report
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -174,7 +176,7 @@ class _Server(uvicorn.Server):
         host, port = sockets[0].getsockname()[:2]
         address = ServiceAddress(host=_reachable(host), port=port, pid=0, started="", secret="")
         if self._lease is not None:
-            self._lease.publish(address.host, port)
+            self._lease.publish(address.host, port, settings=self._settings)
         self._report(address)
 
 

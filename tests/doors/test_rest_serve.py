@@ -215,7 +215,7 @@ def test_a_damaged_file_of_a_lease_is_not_believed(tmp_path):
     assert held.take()
     held.publish("127.0.0.1", 1)
     file = tmp_path / lease.STATE_NAME
-    address = lease._read_address(file)
+    address = lease._read_file(file)
     assert address is not None
     for text in ("", "{", "[]", json.dumps(asdict(replace(address, secret="not hexadecimal")))):
         file.write_text(text)
