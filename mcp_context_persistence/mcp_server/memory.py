@@ -115,8 +115,10 @@ class LazyMemory:
         try:
             from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - slow
 
-            is_served = connect(self._database_url, self._namespace) is not None
-            import_module(f"mcp_context_persistence.{'models' if is_served else 'client'}")
+            remote = connect(self._database_url, self._namespace)
+            if remote is not None:
+                remote.close()
+            import_module(f"mcp_context_persistence.{'models' if remote else 'client'}")
         except Exception:
             # The first call imports it again and reports the error to the assistant.
             log.exception("the client could not be imported")

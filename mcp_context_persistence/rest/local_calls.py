@@ -6,7 +6,7 @@ returns and raises, unchanged: the same models, texts of errors and cursors.
 
 import inspect
 import json
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,6 +22,11 @@ from mcp_context_persistence.service.calls import ERROR, PLAIN, RESULT_HEADER, i
 from mcp_context_persistence.service.clients import ClientPool
 
 JSON_TYPE = "application/json"
+
+
+@dataclass(frozen=True)
+class _Operation:
+    operation_id: str
 
 
 class LocalCalls:
@@ -43,10 +48,10 @@ class LocalCalls:
         if not caller.is_local or request.method != "POST":
             raise ProblemError("no-route", "there is no such address")
         body = await request.body()
-        response = await run_in_threadpool(self._answer, caller.namespace, body)
+        response = await run_in_threadpool(self._answer, scope, caller.namespace, body)
         await response(scope, receive, send)
 
-    def _answer(self, namespace: str, body: bytes) -> Response:
+    def _answer(self, scope: Scope, namespace: str, body: bytes) -> Response:
         try:
             name, args, kwargs = json.loads(body)
         except (ValueError, RecursionError, TypeError) as error:
@@ -58,6 +63,7 @@ class LocalCalls:
             inspect.signature(method).bind(None, *args, **kwargs)
         except TypeError as error:
             raise ProblemError("invalid", "the call does not take these arguments") from error
+        scope["route"] = _Operation(name)  # the metrics name it
         with self._clients.use(namespace) as client:
             try:
                 return _write_result(method(client, *args, **kwargs))
@@ -88,5 +94,4 @@ def _write_error(error: ContextPersistenceError) -> Response:
 
 
 def _respond(kind: str, content: str) -> Response:
-    headers: Mapping[str, str] = {RESULT_HEADER: kind}
-    return Response(content, headers=headers, media_type=JSON_TYPE)
+    return Response(content, headers={RESULT_HEADER: kind}, media_type=JSON_TYPE)

@@ -25,7 +25,7 @@ CHALLENGE_HEADER = "context-challenge"
 PROOF_HEADER = "context-proof"
 CHALLENGE_CHARACTERS = 64
 LOCK_NAME, STATE_NAME = "service.lock", "service.json"
-PROOF_SECONDS = 1.0
+PROOF_SECONDS = 2.0  # a service that loads its models answers late
 PROOF_BYTES = 1_000  # of a body that a service sends with its proof
 LOCK_SECONDS = 0.2  # a finder holds the lock for some microseconds
 
@@ -213,7 +213,8 @@ def open_connection(
         is_proven = _check_proof(connection, LocalSecret(bytes.fromhex(address.secret)))
     except (OSError, http.client.HTTPException):
         is_proven = False
-    if is_proven:
+    if is_proven and connection.sock is not None:
+        connection.auto_open = 0  # another connection would need another proof
         return connection
     connection.close()
     return None

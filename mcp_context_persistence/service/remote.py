@@ -29,6 +29,10 @@ LOOKS = 3
 MODELS = ("Conversation", "HybridSearchParams")
 
 
+# The process that opened a connection, the connection, and the service, which has proven itself.
+_Taken = tuple[int, http.client.HTTPConnection, lease.ServiceAddress]
+
+
 class NotAnsweredError(Exception):
     """The service has done nothing of what was asked."""
 
@@ -63,7 +67,7 @@ class RemoteClient:
         """
         self.namespace = namespace
         self._folder, self._settings, self._open_store = folder, settings, open_store
-        self._idle: list[tuple[int, http.client.HTTPConnection, lease.ServiceAddress]] = []
+        self._idle: list[_Taken] = []
         self._own: Any = None
         self._lock = threading.Lock()
         renew_locks_in_children(self)
@@ -102,7 +106,7 @@ class RemoteClient:
         """Return whether the service runs, proves itself and has the same version and settings."""
         taken = self._take_connection()
         if taken is not None:
-            self._idle.append(taken)
+            self._keep(taken)
         return taken is not None
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
@@ -146,14 +150,19 @@ class RemoteClient:
         except BaseException:
             connection.close()
             raise
-        self._idle.append(taken)
-        if response.status == SUCCESS:
-            return _read_result(response.getheader(calls.RESULT_HEADER) or "", content)
-        raise _explain_loss(name, is_sent=response.status == FAILED)
+        self._keep(taken)
+        kind = response.getheader(calls.RESULT_HEADER)
+        # Without its length, an answer that was cut looks whole.
+        if response.status == SUCCESS and kind and response.getheader("Content-Length"):
+            return _read_result(kind, content)
+        raise _explain_loss(name, is_sent=response.status in {SUCCESS, FAILED})
 
-    def _take_connection(
-        self,
-    ) -> tuple[int, http.client.HTTPConnection, lease.ServiceAddress] | None:
+    def _keep(self, taken: _Taken) -> None:
+        """Keep a connection for the next call, unless the service has closed it."""
+        if taken[1].sock is not None:
+            self._idle.append(taken)
+
+    def _take_connection(self) -> _Taken | None:
         """Return a connection on which the service has proven itself, None where there is none."""
         while self._idle:
             taken = self._idle.pop()

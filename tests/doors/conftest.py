@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,19 @@ def open_service(server: Any) -> Iterator[Any]:
         yield service
     with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
         client.delete_namespace(namespace)
+
+
+@pytest.fixture(scope="module")
+def service_home(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A data folder in which clients of this user find a service of the tests' database."""
+    from tests.doors.rest_service import run_leased_service
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(home))
+        with run_leased_service(server, f"test-service-{uuid.uuid4().hex[:12]}"):
+            patch.undo()
+            yield home
 
 
 @pytest.fixture

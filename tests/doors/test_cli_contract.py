@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from mcp_context_persistence.cli import main
 from mcp_context_persistence.cli.help_pages import split_help
-from tests.doors.cli_runner import open_commands
+from tests.doors.cli_runner import open_commands, use_service_only
 
 SECRET = "hunter2secret"
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
@@ -23,8 +23,13 @@ MESSAGE = {
 STANDUP = {"conversation_id": "standup", "messages": [MESSAGE]}
 
 
-@pytest.fixture
-def commands(server, namespace, monkeypatch):
+@pytest.fixture(params=["store", "service"])
+def commands(request, server, namespace, monkeypatch):
+    """The commands, which open the store themselves or use the service that runs."""
+    if request.param == "service":
+        home = request.getfixturevalue("service_home")
+        monkeypatch.setenv("XDG_DATA_HOME", str(home))
+        use_service_only(monkeypatch)
     return open_commands(server, namespace, monkeypatch)
 
 
