@@ -1,9 +1,11 @@
 """What the commands share: their options, the client, and notes on standard error."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -73,10 +75,16 @@ class Session:
 
 
 def build_url(store: str | None) -> str | None:
-    """Return the database URL of a store, which may also be the path of its folder."""
-    if store is None or "://" in store or store.startswith((":", "local:")):
+    """Return the database URL of a store, which may also be the path of its folder.
+
+    Paths become absolute: other processes get them, which have other working directories.
+    """
+    if store is None or store in {":memory:", "sqlite:///:memory:"}:
         return store
-    return f"local:{store}"
+    folder = store.removeprefix("sqlite:///").removeprefix("local:")
+    if not folder or "://" in folder or folder.startswith(":"):
+        return store
+    return f"local:{Path(os.path.expanduser(folder)).absolute()}"
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -6,12 +6,13 @@ import os
 import select
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
@@ -29,8 +30,12 @@ LOOKS = 3
 MODELS = ("Conversation", "HybridSearchParams")
 
 
-# The process that opened a connection, the connection, and the service, which has proven itself.
-_Taken = tuple[int, http.client.HTTPConnection, lease.ServiceAddress]
+class _Link(NamedTuple):
+    """A connection on which the service has proven itself, and the process that has opened it."""
+
+    pid: int
+    connection: http.client.HTTPConnection
+    address: lease.ServiceAddress
 
 
 class NotAnsweredError(Exception):
@@ -67,7 +72,7 @@ class RemoteClient:
         """
         self.namespace = namespace
         self._folder, self._settings, self._open_store = folder, settings, open_store
-        self._idle: list[_Taken] = []
+        self._idle: list[_Link] = []
         self._own: Any = None
         self._lock = threading.Lock()
         renew_locks_in_children(self)
@@ -95,8 +100,8 @@ class RemoteClient:
 
     def close(self) -> None:
         """Close the connections, and the client of one's own if there is one."""
-        while self._idle:
-            self._idle.pop()[1].close()
+        while (link := self._pop_idle()) is not None:
+            link.connection.close()
         with self._lock:
             own, self._own = self._own, None
         if own is not None:
@@ -104,10 +109,10 @@ class RemoteClient:
 
     def is_answered(self) -> bool:
         """Return whether the service runs, proves itself and has the same version and settings."""
-        taken = self._take_connection()
-        if taken is not None:
-            self._keep(taken)
-        return taken is not None
+        link = self._take_link()
+        if link is not None:
+            self._keep(link)
+        return link is not None
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
         if self._own is None:
@@ -127,10 +132,10 @@ class RemoteClient:
 
     def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         body = _write_call(name, args, kwargs)
-        taken = self._take_connection()
-        if taken is None:
+        link = self._take_link()
+        if link is None:
             raise NotAnsweredError("the service does not answer")
-        _, connection, address = taken
+        connection, address = link.connection, link.address
         is_sent = False
         try:
             headers = {
@@ -150,30 +155,34 @@ class RemoteClient:
         except BaseException:
             connection.close()
             raise
-        self._keep(taken)
+        self._keep(link)
         kind = response.getheader(calls.RESULT_HEADER)
         # Without its length, an answer that was cut looks whole.
         if response.status == SUCCESS and kind and response.getheader("Content-Length"):
             return _read_result(kind, content)
         raise _explain_loss(name, is_sent=response.status in {SUCCESS, FAILED})
 
-    def _keep(self, taken: _Taken) -> None:
+    def _keep(self, link: _Link) -> None:
         """Keep a connection for the next call, unless the service has closed it."""
-        if taken[1].sock is not None:
-            self._idle.append(taken)
+        if link.connection.sock is not None:
+            self._idle.append(link)
 
-    def _take_connection(self) -> _Taken | None:
+    def _pop_idle(self) -> _Link | None:
+        with suppress(IndexError):  # other threads take some too
+            return self._idle.pop()
+        return None
+
+    def _take_link(self) -> _Link | None:
         """Return a connection on which the service has proven itself, None where there is none."""
-        while self._idle:
-            taken = self._idle.pop()
-            if taken[0] == os.getpid() and not _is_readable(taken[1], 0):
-                return taken
-            taken[1].close()  # the service has closed it, or it is that of a parent process
+        while (link := self._pop_idle()) is not None:
+            if link.pid == os.getpid() and not _is_readable(link.connection, 0):
+                return link
+            link.connection.close()  # the service has closed it, or it is that of a parent process
         address = lease.read_address(self._folder)
         if address is None or self._settings not in {None, address.settings}:
             return None
         connection = lease.open_connection(address)
-        return None if connection is None else (os.getpid(), connection, address)
+        return None if connection is None else _Link(os.getpid(), connection, address)
 
 
 def connect(

@@ -141,7 +141,7 @@ def test_the_errors_are_those_of_a_client(client, remote):
 def test_what_cannot_be_sent_is_done_by_a_client_of_ones_own(server, client, remote, monkeypatch):
     with pytest.raises(exceptions.DatabaseError, match="cannot be sent"):
         remote.build_context("x", count_tokens=len)
-    monkeypatch.setattr(remote_client.limits, "REQUEST_BODY_BYTES", 1_000)
+    monkeypatch.setattr("mcp_context_persistence.kg.limits.REQUEST_BODY_BYTES", 1_000)
     with connect(server.bolt_url, client.namespace, open_store=lambda: Own(client)) as both:
         assert both.build_context("x", count_tokens=len).tokens == 0
         assert both.save_document("d", "word " * 1_000).document_id == "d"
@@ -287,7 +287,7 @@ def test_a_service_that_has_gone_is_not_asked(service, client, tmp_path):
         assert remote.is_answered()
         service.socket.close()
         service.held.give_back()
-        remote._idle[0][1].sock.shutdown(socket.SHUT_RDWR)
+        remote._idle[0].connection.sock.shutdown(socket.SHUT_RDWR)
         assert remote.save_document("a", "b").document_id == "a"
     assert service.called == 0
 
