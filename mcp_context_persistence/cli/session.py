@@ -84,7 +84,8 @@ def build_url(store: str | None) -> str | None:
     folder = store.removeprefix("sqlite:///").removeprefix("local:")
     if not folder or "://" in folder or folder.startswith(":"):
         return store
-    return f"local:{Path(os.path.expanduser(folder)).absolute()}"
+    path = os.path.expanduser(folder)  # which raises nothing for an unknown user
+    return f"local:{path if path.startswith('~') else Path(path).absolute()}"
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

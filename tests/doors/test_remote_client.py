@@ -240,7 +240,8 @@ def service(tmp_path):
 
 
 def write_answer(status, body="{}"):
-    return f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    headers = f"Content-Length: {len(body)}\r\nConnection: close"
+    return f"HTTP/1.1 {status} X\r\n{headers}\r\n\r\n{body}".encode()
 
 
 LOST = {
