@@ -23,7 +23,7 @@ def open_service(server: Any) -> Iterator[Any]:
         client.delete_namespace(namespace)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def service_home(server: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A data folder in which clients of this user find a service of the tests' database."""
     from tests.doors.rest_service import run_leased_service

@@ -76,7 +76,7 @@ def run_leased_service(server: Any, namespace: str) -> Iterator[RunningService]:
     assert held.take()
     settings = ServiceSettings(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
     try:
-        with run_service(settings, secret=held.secret, path="/healthz") as service:
+        with run_service(settings, secret=held.secret) as service:
             held.publish("127.0.0.1", service.port, settings=digest_settings())
             yield service
     finally:
