@@ -41,3 +41,17 @@ def rest(open_service: Any) -> Iterator[Any]:
     """A client of the service without keys."""
     with open_service.open_client() as client:
         yield client
+
+
+@pytest.fixture(params=["store", "service"])
+def commands(
+    request: pytest.FixtureRequest, server: Any, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> Any:
+    """The commands, which open the store themselves or use the service that runs."""
+    from tests.doors.cli_runner import open_commands, use_service_only
+
+    if request.param == "service":
+        home = request.getfixturevalue("service_home")
+        monkeypatch.setenv("XDG_DATA_HOME", str(home))
+        use_service_only(monkeypatch)
+    return open_commands(server, namespace, monkeypatch)

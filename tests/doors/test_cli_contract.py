@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from mcp_context_persistence.cli import main
 from mcp_context_persistence.cli.help_pages import split_help
-from tests.doors.cli_runner import open_commands, use_service_only
 
 SECRET = "hunter2secret"
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
@@ -21,16 +20,6 @@ MESSAGE = {
     "content": "We decided to use pandas. Please always answer in French.",
 }
 STANDUP = {"conversation_id": "standup", "messages": [MESSAGE]}
-
-
-@pytest.fixture(params=["store", "service"])
-def commands(request, server, namespace, monkeypatch):
-    """The commands, which open the store themselves or use the service that runs."""
-    if request.param == "service":
-        home = request.getfixturevalue("service_home")
-        monkeypatch.setenv("XDG_DATA_HOME", str(home))
-        use_service_only(monkeypatch)
-    return open_commands(server, namespace, monkeypatch)
 
 
 @pytest.fixture
