@@ -178,7 +178,10 @@ class RemoteClient:
             if link.pid == os.getpid() and not _is_readable(link.connection, 0):
                 return link
             link.connection.close()  # the service has closed it, or it is that of a parent process
-        address = lease.read_address(self._folder)
+        try:
+            address = lease.read_address(self._folder)
+        except OSError:  # the folder has gone, or belongs to somebody else now
+            return None
         if address is None or self._settings not in {None, address.settings}:
             return None
         connection = lease.open_connection(address)
