@@ -19,6 +19,7 @@ import pytest
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.lease import ServiceLease, find_service
+from mcp_context_persistence.service.server import _listen
 from tests.doors.rest_service import wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
@@ -135,6 +136,14 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
     assert refused.returncode == 1
     assert "--port" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_answers_are_sent_without_delay():
+    """Asyncio does that for sockets whose protocol is named, see `base_events._set_nodelay`."""
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
 
 
 def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
