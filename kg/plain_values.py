@@ -6,6 +6,7 @@ methods of `str`, `int` and `float`.
 
 import math
 import re
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -13,8 +14,6 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 from uuid import UUID
-
-import numpy as np
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import LimitError, ValidationError
@@ -50,7 +49,7 @@ def to_plain(field: str, value: object, *, depth: int = 0) -> Any:
         return [
             to_plain(f"{field}.{index}", item, depth=depth + 1) for index, item in enumerate(value)
         ]
-    if isinstance(value, (np.generic, np.ndarray)):
+    if is_numpy(value, "generic", "ndarray"):
         return _read_numpy(field, value, depth=depth)
     if isinstance(value, Enum):
         return to_plain(field, value.value, depth=depth + 1)
@@ -60,6 +59,12 @@ def to_plain(field: str, value: object, *, depth: int = 0) -> Any:
 def join_key(field: str, key: str) -> str:
     """Return the full name of a key, for an error text."""
     return f"{field}.{key}" if _SIMPLE_KEY.fullmatch(key) else f"{field}[{key[:64]!r}]"
+
+
+def is_numpy(value: object, *types: str) -> bool:
+    """Return whether a value has one of these types of numpy, which is not loaded for that."""
+    numpy = sys.modules.get("numpy")
+    return isinstance(value, tuple(getattr(numpy, name) for name in types if hasattr(numpy, name)))
 
 
 def to_number(value: object) -> float | None:
@@ -95,6 +100,8 @@ def _to_scalar(field: str, value: str | float | None) -> str | float | None:
 
 def _read_numpy(field: str, value: Any, *, depth: int) -> Any:
     """Return a scalar of numpy as a number or a text, and an array as a list."""
+    import numpy as np  # noqa: PLC0415 - it is loaded already
+
     if value.ndim:
         if 2 * value.size > limits.METADATA_BYTES:  # a number and a comma
             raise LimitError(f"{field} has more than {limits.METADATA_BYTES:,} bytes as JSON")

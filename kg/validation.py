@@ -12,10 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import (
@@ -25,8 +22,12 @@ from mcp_context_persistence.kg.errors import (
     VectorDBError,
 )
 from mcp_context_persistence.kg.fork_safety import refuse_children
-from mcp_context_persistence.kg.plain_values import to_number, to_plain
+from mcp_context_persistence.kg.plain_values import is_numpy, to_number, to_plain
 from mcp_context_persistence.kg.progress import ReportProgress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
@@ -99,7 +100,7 @@ def check_string(field: str, value: object, *, characters: int) -> str:
 @reads_argument
 def check_flag(field: str, value: object) -> bool:
     """Check a boolean. Other types are refused, because the string "false" would count as true."""
-    if not isinstance(value, (bool, np.bool_)):
+    if not isinstance(value, bool) and not is_numpy(value, "bool_"):
         raise ValidationError(f"{field} must be True or False")
     return bool(value)
 
@@ -250,7 +251,9 @@ def describe_key(key: object) -> str:
     return repr(text)
 
 
-def check_vectors(field: str, value: object, *, count: int, dimension: int) -> NDArray[np.float32]:
+def check_vectors(
+    field: str, value: object, *, count: int, dimension: int
+) -> "NDArray[np.float32]":
     """Return numbers of the shape ``(count, dimension)`` as float32.
 
     All numbers and the lengths of all rows must be finite, and no row may be all zeros.
@@ -258,6 +261,8 @@ def check_vectors(field: str, value: object, *, count: int, dimension: int) -> N
     Raises:
         VectorDBError: The vectors cannot be stored.
     """
+    import numpy as np  # noqa: PLC0415 - takes a tenth of a second
+
     try:
         numbers = np.asarray(value)
     except Exception as error:  # the caller may bring an array class of its own

@@ -26,6 +26,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.mcp_server.http import build_http_app
 from mcp_context_persistence.mcp_server.memory import OpenMemory
+from mcp_context_persistence.mcp_server.tools.searching import KINDS
 
 COMMAND = str(Path(sys.executable).with_name("context-persistence"))
 QUERY = "Which database do we use for the orders?"
@@ -112,7 +113,8 @@ async def _measure_pairs(target: Any, client: Any, calls: int) -> tuple[list[flo
     over_mcp, direct = [], []
 
     async def search() -> None:
-        await asyncio.to_thread(client.search_hybrid, QUERY, limit=8)
+        arguments = {"filters": {"content_types": list(KINDS)}, "include_metadata": True}
+        await asyncio.to_thread(client.search_hybrid, QUERY, "hybrid", limit=8, **arguments)
 
     async with Client(target) as session:
         _check_results(await session.call_tool("recall", {"query": QUERY}))

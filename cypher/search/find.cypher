@@ -5,8 +5,8 @@
 //   metadata when requested, vector score and keyword score (raw cosine -1 to 1 and Lucene's score,
 //   null where that retriever did not return it), retrieval score (both combined, 0 to 1), whether
 //   the filters let it through, with `explain` the seeds that led to it and their distances,
-//   position, author, role, and with `with_cosines` the cosine, up to `cosine_window` positions from a
-//   match. The order is that of the fields of `Candidate`. What is deleted meanwhile comes as
+//   position, author, role, with `with_cosines` the cosine, up to `cosine_window` positions from a
+//   match, and with `metadata` the project. The order is that of the fields of `Candidate`. What is deleted meanwhile comes as
 //   nulls.
 // - others: the same of what is not a message, as maps; of a document the best `passages`.
 // - vector_min, vector_max, keyword_min, keyword_max: the range of each retriever's scores,
@@ -197,7 +197,8 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
       WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c.embedding, $batch.vector) - 1
       ELSE vector_score
-    END
+    END,
+    CASE WHEN $batch.metadata THEN c.project END
   ]) AS messages
 }
 CALL (other_candidates) {
@@ -231,7 +232,7 @@ CALL (other_candidates) {
     id: n.id, kind: candidate.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     document_id: n.document_id, start: n.start, end: n.end, status: n.status,
-    metadata: CASE WHEN $batch.metadata THEN n.metadata END,
+    metadata: CASE WHEN $batch.metadata THEN n.metadata END, project: CASE WHEN $batch.metadata THEN n.project END,
     vector_score: candidate.vector_score, keyword_score: candidate.keyword_score
   }) AS others
 }

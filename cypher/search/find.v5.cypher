@@ -195,7 +195,8 @@ CALL (candidates, vector_min, vector_max, keyword_min, keyword_max) {
       WHEN NOT $batch.with_cosines OR distance > $batch.cosine_window THEN null
       WHEN vector_score IS NULL THEN 2 * vector.similarity.cosine(c.embedding, $batch.vector) - 1
       ELSE vector_score
-    END
+    END,
+    CASE WHEN $batch.metadata THEN c.project END
   ]) AS messages
 }
 CALL (candidates) {
@@ -229,7 +230,7 @@ CALL (candidates) {
     id: n.id, kind: candidate.kind, conversation_id: n.conversation_id, content: n.content, description: n.description,
     timestamp_ms: coalesce(n.timestamp_ms, n.created_ms), name: n.name, aliases: n.aliases,
     document_id: n.document_id, start: n.start, end: n.end, status: n.status,
-    metadata: CASE WHEN $batch.metadata THEN n.metadata END,
+    metadata: CASE WHEN $batch.metadata THEN n.metadata END, project: CASE WHEN $batch.metadata THEN n.project END,
     vector_score: candidate.vector_score, keyword_score: candidate.keyword_score
   }) AS others
 }

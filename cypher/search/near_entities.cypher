@@ -1,8 +1,8 @@
 // Find what is near some entities: they themselves, their neighbors up to two relationships away,
 // and what mentions or is about those.
 // Columns: best first, of a document its best passage. id, kind, conversation_id, content,
-// description, timestamp_ms, metadata when requested, name, author (of a message), position,
-// aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led
+// description, timestamp_ms, metadata and project when requested, name, author (of a message),
+// position, aliases, status, document_id, start, end, score (0 to 1), through (names of the entities that led
 // to it, strongest first, at most 5), with `explain` the path from a start through the strongest of
 // them: a list of {from, relationship, direction, to}. The weight of a path is the product of its
 // start's weight, the confidences of its relationships, and one half for each of them. What several
@@ -108,4 +108,4 @@ LIMIT $batch.limit
 RETURN n.id AS id, n.kind AS kind, n.conversation_id AS conversation_id, n.content AS content, n.description AS description,
   coalesce(n.timestamp_ms, n.created_ms) AS timestamp_ms, n.name AS name, CASE n.kind WHEN 'message' THEN n.name END AS author, n.role AS role,
   n.position AS position, n.aliases AS aliases, n.status AS status, n.document_id AS document_id, n.start AS start, n.end AS end,
-  CASE WHEN $batch.metadata THEN n.metadata END AS metadata, score, through, path;
+  CASE WHEN $batch.metadata THEN n.metadata END AS metadata, CASE WHEN $batch.metadata THEN n.project END AS project, score, through, path;

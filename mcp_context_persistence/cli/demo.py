@@ -11,7 +11,7 @@ from rich.table import Table
 
 from mcp_context_persistence.cli.demo_files import choose_namespace, read_conversations
 from mcp_context_persistence.client import ContextPersistenceClient
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import url
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.models import Conversation
 from mcp_context_persistence.kg.shell_commands import format_command

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcp_context_persistence.cli.exit_codes import InputError
+from mcp_context_persistence.cli.session import build_url
 from mcp_context_persistence.kg.extras import install_command
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 PROFILES = ("small", "full", "chatgpt")
 ASSISTANTS = ("claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini")
 STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL", "NEO4J_URI")
-
-
-def read_store(store: str) -> str:
-    """Return the URL of a store that was given as a URL or as a folder, with an absolute path."""
-    is_folder = not ("://" in store or store.startswith(":")) or store.startswith("sqlite:///")
-    if not is_folder or store == "sqlite:///:memory:":
-        return store
-    folder = store.removeprefix("sqlite:///").removeprefix("local:")
-    return f"local:{Path(folder).expanduser().absolute()}"
 
 
 @click.group(invoke_without_command=True)
@@ -75,7 +67,7 @@ def mcp(
         profile=profile,
         tools=None if tools is None else [name.strip() for name in tools.split(",")],
         read_only=read_only,
-        database_url=None if store is None else read_store(store),
+        database_url=build_url(store),
         namespace=namespace,
     )
 
@@ -180,7 +172,7 @@ def _find_store(store: str | None) -> str:
         from mcp_context_persistence.kg import local  # noqa: PLC0415 - slow to import
 
         return f"local:{local.default_store()}"
-    url = read_store(store)
+    url = str(build_url(store))
     if "@" in url and not url.startswith("local:"):
         raise InputError("--store must have no password: use --env CONTEXT_DB_PASSWORD")
     return url

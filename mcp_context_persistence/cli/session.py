@@ -1,9 +1,11 @@
 """What the commands share: their options, the client, and notes on standard error."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -30,21 +32,26 @@ class Session:
 
     @contextmanager
     def open_client(self) -> Iterator["ContextPersistenceClient"]:
-        """Open the store.
+        """Open the store, or use the service that has it open.
 
         Raises:
             StoreError: The store cannot be opened.
         """
+        from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - takes a while
+
+        remote: Any = connect(build_url(self.store), self.namespace, open_store=self._open_store)
+        with remote or self._open_store() as client:
+            yield client
+
+    def _open_store(self) -> "ContextPersistenceClient":
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - takes a second
 
         try:
-            client = ContextPersistenceClient(
+            return ContextPersistenceClient(
                 build_url(self.store), namespace=self.namespace, progress=self._build_progress()
             )
         except DatabaseError as error:
             raise StoreError(error) from error
-        with client:
-            yield client
 
     def _build_progress(self) -> Callable[[str, int, int], None]:
         from mcp_context_persistence.runtime.progress_lines import ProgressLines  # noqa: PLC0415
@@ -68,10 +75,17 @@ class Session:
 
 
 def build_url(store: str | None) -> str | None:
-    """Return the database URL of a store, which may also be the path of its folder."""
-    if store is None or "://" in store or store.startswith((":", "local:")):
+    """Return the database URL of a store, which may also be the path of its folder.
+
+    Paths become absolute: other processes get them, which have other working directories.
+    """
+    if store is None or store in {":memory:", "sqlite:///:memory:"}:
         return store
-    return f"local:{store}"
+    folder = store.removeprefix("sqlite:///").removeprefix("local:")
+    if not folder or "://" in folder or folder.startswith(":"):
+        return store
+    path = os.path.expanduser(folder)  # which raises nothing for an unknown user
+    return f"local:{path if path.startswith('~') else Path(path).absolute()}"
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:

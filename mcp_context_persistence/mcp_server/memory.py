@@ -62,11 +62,11 @@ class LazyMemory:
         renew_locks_in_children(self)
 
     def preload(self) -> None:
-        """Import the client in the background; call this when the tools have been listed."""
+        """Find the service, or import the client; call this when the tools have been listed."""
         if not self._is_preloading:
             self._is_preloading = True
             threading.Thread(
-                target=_import_client, name="context-persistence-import", daemon=True
+                target=self._import_client, name="context-persistence-import", daemon=True
             ).start()
 
     @contextmanager
@@ -95,7 +95,13 @@ class LazyMemory:
                     self.stage = None
             return self._client
 
-    def _open(self) -> "ContextPersistenceClient":
+    def _open(self) -> Any:
+        from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - slow to import
+
+        remote = connect(self._database_url, self._namespace, open_store=self._open_store)
+        return self._open_store() if remote is None else remote
+
+    def _open_store(self) -> "ContextPersistenceClient":
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - slow to import
 
         return ContextPersistenceClient(
@@ -105,13 +111,17 @@ class LazyMemory:
     def _report(self, stage: str, _done: int, _total: int) -> None:
         self.stage = stage
 
+    def _import_client(self) -> None:
+        try:
+            from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - slow
 
-def _import_client() -> None:
-    try:
-        import_module("mcp_context_persistence.client")
-    except Exception:
-        # The first call imports it again and reports the error to the assistant.
-        log.exception("the client could not be imported")
+            remote = connect(self._database_url, self._namespace)
+            if remote is not None:
+                remote.close()
+            import_module(f"mcp_context_persistence.{'models' if remote else 'client'}")
+        except Exception:
+            # The first call imports it again and reports the error to the assistant.
+            log.exception("the client could not be imported")
 
 
 FindMemory = Callable[[Any], Memory]  # gets the HTTP request of a call, None on stdio

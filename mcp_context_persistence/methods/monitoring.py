@@ -4,7 +4,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.responses.metrics import CacheMetrics, GetMetricsResponse
-from mcp_context_persistence.runtime.connection import default_url
+from mcp_context_persistence.runtime.config.target import default_url
 from mcp_context_persistence.runtime.engine import Engine
 
 

@@ -126,6 +126,7 @@ class SearchResult(BaseModel):
     role: str | None = Field(None, description="Role of who wrote a message")
     name: str | None = Field(None, description="Name of who wrote a message, where it has one")
     metadata: dict[str, Any] | None = Field(None, description="Own metadata, when asked for")
+    project: str | None = Field(None, description="Project, when metadata was asked for")
     explanation: dict[str, Any] = Field(
         default_factory=dict, description="Rank and score of each retriever that found it, and more"
     )

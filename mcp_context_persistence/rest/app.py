@@ -22,6 +22,7 @@ from mcp_context_persistence import __version__
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.callers import Credentials
 from mcp_context_persistence.rest.guard import Answer, Guard
+from mcp_context_persistence.rest.local_calls import LocalCalls
 from mcp_context_persistence.rest.operations import (
     PROBLEM_RESPONSES,
     SCOPE_KEY,
@@ -51,6 +52,7 @@ from mcp_context_persistence.rest.routers import (
     texts,
     transfer,
 )
+from mcp_context_persistence.service import calls
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.lease import (
     CHALLENGE_CHARACTERS,
@@ -130,7 +132,9 @@ def create_app(
     settings = settings or ServiceSettings.from_environment()
     credentials = Credentials(settings, secret)
     clients, metrics = ClientPool(settings), RequestMetrics()
-    readiness, doors = Readiness(clients, settings.namespace), build_doors(clients)
+    readiness, doors = Readiness(clients, settings.namespace), list(build_doors(clients))
+    if secret is not None:
+        doors.append(Door(path=calls.PATH, app=LocalCalls(clients)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

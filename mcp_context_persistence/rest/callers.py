@@ -20,11 +20,13 @@ class Caller:
         id: Whose requests are counted; not a secret.
         namespace: The only namespace that the caller works in.
         scopes: What the caller may do.
+        is_local: Whether it is another process of the same user, found by the lease.
     """
 
     id: str
     namespace: str
     scopes: frozenset[str]
+    is_local: bool = False
 
 
 class Credentials:
@@ -102,4 +104,9 @@ class Credentials:
             validation.check_identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
         except ValidationError:
             return None
-        return Caller(id=f"local {namespace}", namespace=namespace, scopes=frozenset(SCOPES))
+        return Caller(
+            id=f"local {namespace}",
+            namespace=namespace,
+            scopes=frozenset(SCOPES),
+            is_local=True,
+        )

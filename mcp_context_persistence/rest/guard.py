@@ -161,7 +161,7 @@ class Guard:
             )
 
     def _check_rate(self, caller: Caller) -> None:
-        if self._limiter.hit(self._rate, caller.id):
+        if caller.is_local or self._limiter.hit(self._rate, caller.id):
             return
         reset = self._limiter.get_window_stats(self._rate, caller.id).reset_time
         seconds = max(1, min(MINUTE_SECONDS, round(reset - time.time())))

@@ -136,7 +136,7 @@ def from_client_error(error: ContextPersistenceError) -> ProblemError:
         field=_read_field(text) if kind in {"invalid", "too-large"} else None,
         retryable=error.retryable,
         outcome=error.outcome,
-        error=_find_class(error),
+        error=find_class(error),
     )
 
 
@@ -195,7 +195,7 @@ def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Map
     ]
 
 
-def _find_class(error: ContextPersistenceError) -> str:
+def find_class(error: ContextPersistenceError) -> str:
     """Return the public class of an error."""
     names = (base.__name__ for base in type(error).__mro__)
     return next(name for name in names if name in exceptions.__all__)

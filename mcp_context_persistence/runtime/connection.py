@@ -6,39 +6,15 @@ import sys
 import threading
 from pathlib import Path
 
-from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import local, url
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.server_recovery import Restart
-from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.local.settings import DATABASE
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
+from mcp_context_persistence.runtime.config.target import Target
 from mcp_context_persistence.runtime.server_access import resolve_access
-
-Target = url.LocalTarget | url.RemoteTarget
-
-
-def default_url() -> str:
-    """Return the URL of the user's own store, which is used when no URL is configured."""
-    return f"local:{local.default_store()}"
-
-
-def configured_target(config: Config) -> Target:
-    """Return what the configured database URL names.
-
-    Raises:
-        ValidationError: The URL is not valid.
-    """
-    origin = config.origins.get("database_url")
-    try:
-        return url.parse_url(config.database_url or default_url())
-    except ValidationError as error:
-        if origin is None or origin.name == "database_url":
-            raise
-        raise ValidationError(f"{error} (database_url comes from {origin.name})") from error
-
 
 _throwaways: dict[int, local.Attachment] = {}  # by process id
 _throwaways_lock = threading.Lock()

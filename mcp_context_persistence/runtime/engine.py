@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
-from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import limits, url, validation
 from mcp_context_persistence.kg.namespaces import VersionReader, clear
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.schema import migrations
@@ -20,7 +19,8 @@ from mcp_context_persistence.runtime.client_cache import ClientCache
 from mcp_context_persistence.runtime.config import sources
 from mcp_context_persistence.runtime.config.argument_defaults import UNSET
 from mcp_context_persistence.runtime.config.settings import Config, load_config
-from mcp_context_persistence.runtime.connection import Connection, configured_target
+from mcp_context_persistence.runtime.config.target import configured_target
+from mcp_context_persistence.runtime.connection import Connection
 from mcp_context_persistence.runtime.embedding_models import EmbeddingModels
 from mcp_context_persistence.runtime.language_models import LanguageModels
 from mcp_context_persistence.runtime.model_preload import ModelPreload

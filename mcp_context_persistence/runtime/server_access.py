@@ -7,7 +7,7 @@ a file with credentials must agree with all others.
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import url
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.config.sources import CONSTRUCTOR, Origin

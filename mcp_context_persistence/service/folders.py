@@ -1,10 +1,19 @@
-"""The folder with the lease and the keys of the service of a database."""
+"""The folder with the lease and the keys of the service of a database, and what it depends on."""
 
+import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
-from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence import __version__
+from mcp_context_persistence.kg import local, url
+
+# Settings that change where and how fast a process works, not what it answers.
+_OWN_SETTINGS = (
+    *("database_u", "database_p", "credentials_", "pool_size", "max_overflow", "echo"),
+    *("vector_db_", "batch_size", "cache_", "max_memory_", "enable_parallel_", "log_"),
+)
 
 
 def service_folder(database_url: str | None) -> Path | None:
@@ -26,7 +35,24 @@ def find_target(database_url: str | None) -> url.LocalTarget | url.RemoteTarget:
     """Return what a database URL names; None means the configured one."""
     if database_url is not None:
         return url.parse_url(database_url)
-    from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - takes 0.5 s
-    from mcp_context_persistence.runtime.connection import configured_target  # noqa: PLC0415 - likewise
+    from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - takes 0.1 s
+    from mcp_context_persistence.runtime.config.target import configured_target  # noqa: PLC0415
 
     return configured_target(load_config())
+
+
+def digest_settings(config: Mapping[str, Any] | None = None) -> str:
+    """Return a digest of what answers depend on besides the store: the version and the settings.
+
+    Args:
+        config: As the client takes it.
+    """
+    from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - takes 0.1 s
+
+    settings = {
+        name: value
+        for name, value in load_config(config).shown().items()
+        if not name.startswith(_OWN_SETTINGS)
+    }
+    text = json.dumps([__version__, settings], sort_keys=True, default=str)
+    return sha256(text.encode()).hexdigest()

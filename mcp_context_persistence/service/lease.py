@@ -25,7 +25,8 @@ CHALLENGE_HEADER = "context-challenge"
 PROOF_HEADER = "context-proof"
 CHALLENGE_CHARACTERS = 64
 LOCK_NAME, STATE_NAME = "service.lock", "service.json"
-PROOF_SECONDS = 1.0
+PROOF_SECONDS = 2.0  # a service that loads its models answers late
+PROOF_BYTES = 1_000  # of a body that a service sends with its proof
 LOCK_SECONDS = 0.2  # a finder holds the lock for some microseconds
 
 
@@ -77,6 +78,7 @@ class ServiceAddress:
         pid: Its process id.
         started: Start of that process.
         secret: See `LocalSecret`.
+        settings: Digest of what its answers depend on, see `folders.digest_settings`.
     """
 
     host: str
@@ -84,6 +86,7 @@ class ServiceAddress:
     pid: int
     started: str
     secret: str
+    settings: str = ""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(url={self.url!r}, pid={self.pid})"
@@ -125,14 +128,21 @@ class ServiceLease:
         self._lock = leases.lock(self._folder / LOCK_NAME, seconds=LOCK_SECONDS)
         return self._lock is not None
 
-    def publish(self, host: str, port: int) -> None:
-        """Tell finders where the service listens, now that it does."""
+    def publish(self, host: str, port: int, *, settings: str = "") -> None:
+        """Tell finders where the service listens, now that it does.
+
+        Args:
+            host: Address of its listener.
+            port: Port of it.
+            settings: Digest of its settings.
+        """
         address = ServiceAddress(
             host=host,
             port=port,
             pid=os.getpid(),
             started=read_start_time(os.getpid()),
             secret=self.secret.text,
+            settings=settings,
         )
         replace_file(self._folder / STATE_NAME, json.dumps(asdict(address)))
 
@@ -156,15 +166,23 @@ def find_service(folder: Path | None, *, seconds: float = PROOF_SECONDS) -> Serv
         folder: See `settings.service_folder`.
         seconds: For the connection, and for its answer.
     """
+    address = read_address(folder)
+    connection = None if address is None else open_connection(address, seconds=seconds)
+    if connection is None:
+        return None
+    connection.close()
+    return address
+
+
+def read_address(folder: Path | None) -> ServiceAddress | None:
+    """Return what the file of a running service says; the listener has not proven itself yet."""
     if folder is None or not is_running(folder):
         return None
-    address = _read_address(folder / STATE_NAME)
-    if address is None or not is_alive(address.pid, address.started):
-        return None
-    return address if _is_proven(address, seconds) else None
+    address = _read_file(folder / STATE_NAME)
+    return address if address and is_alive(address.pid, address.started) else None
 
 
-def _read_address(file: Path) -> ServiceAddress | None:
+def _read_file(file: Path) -> ServiceAddress | None:
     try:
         row = json.loads(file.read_text(encoding="utf-8"))
         address = ServiceAddress(
@@ -173,6 +191,7 @@ def _read_address(file: Path) -> ServiceAddress | None:
             pid=int(row["pid"]),
             started=str(row["started"]),
             secret=str(row["secret"]),
+            settings=str(row.get("settings", "")),
         )
         bytes.fromhex(address.secret)
     except (OSError, ValueError, KeyError, TypeError):
@@ -180,16 +199,48 @@ def _read_address(file: Path) -> ServiceAddress | None:
     return address
 
 
-def _is_proven(address: ServiceAddress, seconds: float) -> bool:
-    """Return whether the listener knows the secret."""
-    challenge = secrets.token_hex(CHALLENGE_CHARACTERS // 2)
+def open_connection(
+    address: ServiceAddress, *, seconds: float = PROOF_SECONDS
+) -> http.client.HTTPConnection | None:
+    """Return a connection to a service that has proven itself on it; None where it does not.
+
+    Args:
+        address: Of the service.
+        seconds: For the connection, and for the proof.
+    """
     connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
     try:
-        connection.request("GET", "/healthz", headers={CHALLENGE_HEADER: challenge})
-        proof = connection.getresponse().getheader(PROOF_HEADER) or ""
+        is_proven = _check_proof(connection, LocalSecret(bytes.fromhex(address.secret)))
     except (OSError, http.client.HTTPException):
-        return False
+        is_proven = False
+    if is_proven and connection.sock is not None:
+        connection.auto_open = 0  # another connection would need another proof
+        return connection
+    connection.close()
+    return None
+
+
+def is_hanging(address: ServiceAddress, *, seconds: float = PROOF_SECONDS) -> bool:
+    """Return whether a service accepts connections and does not answer.
+
+    One that is stopping accepts none, and still answers what it has begun.
+    """
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=seconds)
+    try:
+        _check_proof(connection, LocalSecret(bytes.fromhex(address.secret)))
+    except (OSError, http.client.HTTPException) as error:
+        return isinstance(error, TimeoutError)
     finally:
         connection.close()
-    expected = LocalSecret(bytes.fromhex(address.secret)).prove(challenge)
-    return hmac.compare_digest(proof.encode(), expected.encode())
+    return False
+
+
+def _check_proof(connection: http.client.HTTPConnection, secret: LocalSecret) -> bool:
+    """Return whether the listener knows the secret."""
+    challenge = secrets.token_hex(CHALLENGE_CHARACTERS // 2)
+    connection.request("GET", "/healthz", headers={CHALLENGE_HEADER: challenge})
+    response = connection.getresponse()
+    proof = response.getheader(PROOF_HEADER) or ""
+    response.read(PROOF_BYTES)
+    is_equal = hmac.compare_digest(proof.encode(), secret.prove(challenge).encode())
+    return is_equal and response.isclosed()

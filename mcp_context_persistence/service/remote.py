@@ -3,49 +3,79 @@
 import http.client
 import json
 import os
+import select
 import threading
-import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote, urlencode
+from typing import Any, NamedTuple, Self
 
-from mcp_context_persistence.kg.errors import (
-    ContextPersistenceError,
-    DatabaseError,
-    ValidationError,
-)
-from mcp_context_persistence.service.folders import service_folder
-from mcp_context_persistence.service.lease import ServiceAddress, find_service
-from mcp_context_persistence.service.routes import ROUTES, Route
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.service import calls, lease
+from mcp_context_persistence.service.folders import digest_settings, service_folder
 
-ANSWER_SECONDS = 300.0  # longer than any call waits for the database
 SUCCESS = 200
-# Arguments that may be an object with all the other ones.
-OBJECTS = {"conversation_id": "Conversation", "query": "HybridSearchParams"}
+FAILED = 500  # something was begun and not ended as it should
+READ_SECONDS = 30.0  # for the rest of an answer that has begun
+# A service that does not answer is asked for its proof; so many missing ones in a row end the wait.
+LOOK_SECONDS = 2.0
+LOOKS = 3
+# Models that have all arguments of a call in one.
+MODELS = ("Conversation", "HybridSearchParams")
+
+
+class _Link(NamedTuple):
+    """A connection on which the service has proven itself, and the process that has opened it."""
+
+    pid: int
+    connection: http.client.HTTPConnection
+    address: lease.ServiceAddress
+
+
+class NotAnsweredError(Exception):
+    """The service has done nothing of what was asked."""
 
 
 class RemoteClient:
     """Calls of `ContextPersistenceClient` by the same names, with the same arguments.
 
-    They return the same models and raise the same errors. `ROUTES` lists them; other calls, and
-    arguments that cannot be sent (functions, arrays), need a client of one's own. Threads may share
-    it.
+    They return the same models and raise the same errors. What the service cannot answer is done by
+    a client of one's own, from then on: the service has gone, or an argument is no JSON. Threads
+    may share it.
 
     Attributes:
         namespace: The namespace of all calls.
     """
 
-    def __init__(self, address: ServiceAddress, namespace: str = "default") -> None:
-        """Take the address of a service that has proven itself, see `find_service`."""
+    def __init__(
+        self,
+        folder: Path,
+        namespace: str = "default",
+        *,
+        settings: str | None = None,
+        open_store: Callable[[], Any] | None = None,
+    ) -> None:
+        """Note where the service is; nothing is sent yet.
+
+        Args:
+            folder: With the lease of the service.
+            namespace: The namespace of all calls.
+            settings: Digest of the settings that the service must have; None means any.
+            open_store: Opens a client for what the service cannot answer. None means that such a
+                call raises an error.
+        """
         self.namespace = namespace
-        self._address = address
-        self._headers = {"Authorization": address.authorization(namespace)}
-        self._connections: dict[tuple[int, int], http.client.HTTPConnection] = {}
+        self._folder, self._settings, self._open_store = folder, settings, open_store
+        self._idle: list[_Link] = []
+        self._own: Any = None
+        self._lock = threading.Lock()
+        renew_locks_in_children(self)
 
     def __enter__(self) -> Self:
         return self
@@ -59,127 +89,181 @@ class RemoteClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._address.url!r}, namespace={self.namespace!r})"
+        return f"{type(self).__name__}(namespace={self.namespace!r})"
 
     def __getattr__(self, name: str) -> Any:
-        if name not in ROUTES:
+        if calls.is_served(name):
+            return partial(self._call, name)
+        if name.startswith("_") or self._open_store is None:
             raise AttributeError(f"the service does not answer {name!r}: open the store yourself")
-        return partial(self._call, name)
+        return getattr(self._get_own(), name)
 
     def close(self) -> None:
-        """Close the connections; the service goes on."""
-        connections, self._connections = self._connections, {}
-        for connection in connections.values():
-            connection.close()
+        """Close the connections, and the client of one's own if there is one."""
+        while (link := self._pop_idle()) is not None:
+            link.connection.close()
+        with self._lock:
+            own, self._own = self._own, None
+        if own is not None:
+            own.close()
+
+    def is_answered(self) -> bool:
+        """Return whether the service runs, proves itself and has the same version and settings."""
+        link = self._take_link()
+        if link is not None:
+            self._keep(link)
+        return link is not None
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
-        request = _build_request(name, args, kwargs)
-        status, content = self._exchange(name, request)
-        if status != SUCCESS:
-            raise _read_problem(content)
-        return _read_response(ROUTES[name], json.loads(content))
-
-    def _exchange(self, name: str, request: "_Request") -> tuple[int, bytes]:
-        """Send a request; once more where the connection was closed while nobody used it."""
-        headers = {**self._headers, **request.headers}
-        key = os.getpid(), threading.get_ident()
-        for is_last in (False, True):
-            connection = self._connections.pop(key, None)
-            is_new = connection is None
-            if connection is None:
-                address = self._address
-                connection = http.client.HTTPConnection(
-                    address.host, address.port, timeout=ANSWER_SECONDS
-                )
+        if self._own is None:
             try:
-                connection.request(request.method, request.target, request.body, headers)
-                response = connection.getresponse()
-                content = response.read()
-            except (OSError, http.client.HTTPException) as error:
-                connection.close()
-                if is_new or is_last:
-                    raise DatabaseError(
-                        f"{name}: the service at {self._address.url} does not answer",
-                        retryable=True,
-                        outcome="not_applied" if request.method == "GET" else "unknown",
-                    ) from error
-            else:
-                self._connections[key] = connection
-                return response.status, content
-        raise AssertionError("the second attempt ends the loop")
+                return self._ask(name, args, kwargs)
+            except NotAnsweredError as error:
+                if self._open_store is None:
+                    raise DatabaseError(f"{name}: {error}", retryable=True) from error
+        return getattr(self._get_own(), name)(*args, **kwargs)
+
+    def _get_own(self) -> Any:
+        with self._lock:
+            if self._own is None:
+                assert self._open_store is not None  # noqa: S101 - the callers check it
+                self._own = self._open_store()
+            return self._own
+
+    def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        body = _write_call(name, args, kwargs)
+        link = self._take_link()
+        if link is None:
+            raise NotAnsweredError("the service does not answer")
+        connection, address = link.connection, link.address
+        is_sent = False
+        try:
+            headers = {
+                "Authorization": address.authorization(self.namespace),
+                "Content-Type": "application/json",
+            }
+            connection.request("POST", calls.PATH, body, headers)
+            is_sent = True
+            _wait(connection, address)
+            connection.sock.settimeout(READ_SECONDS)
+            response = connection.getresponse()
+            content = response.read()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            # A request without its end is never answered.
+            raise _explain_loss(name, is_sent=is_sent) from error
+        except BaseException:
+            connection.close()
+            raise
+        self._keep(link)
+        kind = response.getheader(calls.RESULT_HEADER)
+        # Without its length, an answer that was cut looks whole.
+        if response.status == SUCCESS and kind and response.getheader("Content-Length"):
+            return _read_result(kind, content)
+        raise _explain_loss(name, is_sent=response.status in {SUCCESS, FAILED})
+
+    def _keep(self, link: _Link) -> None:
+        """Keep a connection for the next call, unless the service has closed it."""
+        if link.connection.sock is not None:
+            self._idle.append(link)
+
+    def _pop_idle(self) -> _Link | None:
+        with suppress(IndexError):  # other threads take some too
+            return self._idle.pop()
+        return None
+
+    def _take_link(self) -> _Link | None:
+        """Return a connection on which the service has proven itself, None where there is none."""
+        while (link := self._pop_idle()) is not None:
+            if link.pid == os.getpid() and not _is_readable(link.connection, 0):
+                return link
+            link.connection.close()  # the service has closed it, or it is that of a parent process
+        try:
+            address = lease.read_address(self._folder)
+        except OSError:  # the folder has gone, or belongs to somebody else now
+            return None
+        if address is None or self._settings not in {None, address.settings}:
+            return None
+        connection = lease.open_connection(address)
+        return None if connection is None else _Link(os.getpid(), connection, address)
 
 
-def connect(database_url: str | None = None, namespace: str = "default") -> RemoteClient | None:
-    """Return a client of the service of a database, None where none runs.
+def connect(
+    database_url: str | None = None,
+    namespace: str = "default",
+    *,
+    open_store: Callable[[], Any] | None = None,
+) -> RemoteClient | None:
+    """Return a client of the service of a database.
 
     Args:
         database_url: As `ContextPersistenceClient` takes it; None means the configured one.
         namespace: The namespace of all calls.
+        open_store: See `RemoteClient`.
+
+    Returns:
+        None where no service runs, or one of another version or with other settings. Whoever opens
+        the store then is told what is wrong with the URL or the settings.
     """
-    address = find_service(service_folder(database_url))
-    return None if address is None else RemoteClient(address, namespace)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    method: str
-    target: str
-    body: bytes | None
-    headers: Mapping[str, str]
-
-
-def _build_request(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Request:
-    route = ROUTES[name]
-    if len(args) > len(route.positional):
-        raise TypeError(f"{name}() takes at most {len(route.positional)} arguments by position")
-    arguments = dict(zip(route.positional, args, strict=False)) | kwargs
-    for field, model in OBJECTS.items():
-        if type(arguments.get(field)).__name__ == model:
-            arguments = arguments.pop(field).model_dump(mode="json", exclude_unset=True) | arguments
-    arguments = {key: value for key, value in arguments.items() if value is not None}
-    path = route.path
-    if name == "find_similar_entities" and "entity_id" not in arguments:
-        path = "/similar-entities"
-    for field in [field for field in arguments if f"{{{field}}}" in path]:
-        value = arguments.pop(field)
-        if not isinstance(value, str) or not value:
-            raise ValidationError(f"{field} must be a string that is not empty")
-        path = path.replace(f"{{{field}}}", quote(value, safe="", errors="surrogatepass"))
-    if "{" in path:
-        raise ValidationError(f"{name} lacks an argument")
-    headers = {"Idempotency-Key": uuid.uuid4().hex} if name == "append_messages" else {}
-    if route.method in {"GET", "DELETE"}:
-        query = urlencode(_write_query(arguments), doseq=True)
-        target = f"/v1{path}{'?' if query else ''}{query}"
-        return _Request(method=route.method, target=target, body=None, headers=headers)
-    has_body = bool(arguments) or name not in {"retire_instruction", "undo_merge"}
-    body = _dump(arguments).encode() if has_body else None
-    headers |= {"Content-Type": "application/json"} if has_body else {}
-    return _Request(method=route.method, target=f"/v1{path}", body=body, headers=headers)
-
-
-def _write_query(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments as the query of an address has them."""
-    query: dict[str, Any] = {}
-    for name, value in arguments.items():
-        if isinstance(value, bool):
-            query[name] = "true" if value else "false"
-        elif name == "filters":
-            query[name] = _dump(value)
-        elif isinstance(value, date):
-            query[name] = value.isoformat()
-        else:
-            query[name] = value
-    return query
-
-
-def _dump(value: Any) -> str:
     try:
-        return json.dumps(value, default=_to_plain, allow_nan=False)
+        folder = service_folder(database_url)
+        if folder is None or not lease.is_running(folder):
+            return None
+        client = RemoteClient(folder, namespace, settings=digest_settings(), open_store=open_store)
+    except (ContextPersistenceError, OSError):
+        return None
+    return client if client.is_answered() else None
+
+
+def _is_readable(connection: http.client.HTTPConnection, seconds: float) -> bool:
+    """Return whether the service has sent something, or closed the connection."""
+    poll = select.poll()
+    poll.register(connection.sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
+def _wait(connection: http.client.HTTPConnection, address: lease.ServiceAddress) -> None:
+    """Wait for an answer, for as long as the service is alive.
+
+    Raises:
+        TimeoutError: The service hangs.
+    """
+    looks = 0
+    while not _is_readable(connection, LOOK_SECONDS):
+        looks = looks + 1 if lease.is_hanging(address) else 0
+        if looks == LOOKS:
+            raise TimeoutError("the service hangs")
+
+
+def _explain_loss(name: str, *, is_sent: bool) -> Exception:
+    """Return the error for a call without an answer."""
+    if is_sent and not calls.is_reading(name):
+        return DatabaseError(
+            f"{name}: the service ended, or failed, before it answered",
+            retryable=True,
+            outcome="unknown",
+        )
+    return NotAnsweredError("the service does not answer")
+
+
+def _write_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bytes:
+    """Return the request of a call.
+
+    Raises:
+        NotAnsweredError: It cannot be sent.
+    """
+    # The service has no terminal: it shows no progress.
+    kwargs = {key: value for key, value in kwargs.items() if key != "progress"}
+    if args and type(args[0]).__name__ in MODELS:
+        kwargs = args[0].model_dump(mode="json", exclude_unset=True) | kwargs
+        args = args[1:]
+    try:
+        body = json.dumps([name, args, kwargs], default=_to_plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise ValidationError(
-            "an argument cannot be sent to the service: open the store yourself"
-        ) from error
+        raise NotAnsweredError("an argument cannot be sent to the service") from error
+    if len(body) > limits.REQUEST_BODY_BYTES:
+        raise NotAnsweredError("the arguments are too large for the service")
+    return body
 
 
 def _to_plain(value: Any) -> Any:
@@ -192,28 +276,22 @@ def _to_plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _read_response(route: Route, content: dict[str, Any]) -> Any:
+def _read_result(kind: str, content: bytes) -> Any:
+    if kind in {calls.ERROR, calls.PLAIN}:
+        value = json.loads(content)
+        if kind == calls.PLAIN:
+            return value
+        exceptions = import_module("mcp_context_persistence.exceptions")
+        raise getattr(exceptions, value["class"])(
+            value["text"], retryable=value["retryable"], outcome=value["outcome"]
+        )
     models = import_module("mcp_context_persistence.models")
-    model = getattr(models, route.response)
-    if not route.items:
-        return model.model_validate(content)
-    items = [model.model_validate(item) for item in content[route.items]]
-    if route.items == "communities":
+    if not kind.endswith("[]"):
+        return getattr(models, kind).model_validate_json(content)
+    value = json.loads(content)
+    model = getattr(models, kind.removesuffix("[]"), None)
+    items = [model.model_validate(item) for item in value["items"]] if model else []
+    if value["truncated"] is not None:
         items = models.Communities(items)
-        items.truncated = content["truncated"]
+        items.truncated = value["truncated"]
     return items
-
-
-def _read_problem(content: bytes) -> ContextPersistenceError:
-    """Return the error that the client in the service has raised."""
-    try:
-        problem = json.loads(content)
-        name = str(problem.get("error", ""))
-        detail, retryable = str(problem["detail"]), bool(problem["retryable"])
-        outcome, is_invalid = problem["outcome"], problem["status"] in {413, 422}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return DatabaseError("the answer of the service cannot be read", outcome="unknown")
-    exceptions = import_module("mcp_context_persistence.exceptions")
-    usual = "ValidationError" if is_invalid else "DatabaseError"
-    error = getattr(exceptions, name if name in exceptions.__all__ else usual)
-    return error(detail, retryable=retryable, outcome=outcome)  # type: ignore[no-any-return]

@@ -12,13 +12,12 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import limits, url
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.runtime.telemetry.log_settings import TREE, TextFormatter
-from mcp_context_persistence.service.folders import find_target
+from mcp_context_persistence.service.folders import digest_settings, find_target
 from mcp_context_persistence.service.lease import (
     LocalSecret,
     ServiceAddress,
@@ -85,7 +84,8 @@ def serve(
         try:
             secret = lease.secret if lease else LocalSecret()
             _raise_file_limit()
-            server = _Server(configure(make_app(settings, secret)), lease, report)
+            digest = digest_settings(settings.config)
+            server = _Server(configure(make_app(settings, secret)), lease, digest, report)
             with _quiet_signals():
                 server.run(sockets=[listener])
         finally:
@@ -107,8 +107,7 @@ def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only if the protocol is named, asyncio sends answers at once (TCP_NODELAY). Else the kernel
-    # holds the body back for 40 ms.
+    # asyncio sends without delay only where the protocol is named; else an answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -180,9 +179,11 @@ def _quiet_signals() -> Iterator[None]:
 class _Server(uvicorn.Server):
     """Tells where it listens when it does."""
 
-    def __init__(self, config: uvicorn.Config, lease: ServiceLease | None, report: Report) -> None:
+    def __init__(
+        self, config: uvicorn.Config, lease: ServiceLease | None, settings: str, report: Report
+    ) -> None:
         super().__init__(config)
-        self._lease, self._report = lease, report
+        self._lease, self._settings, self._report = lease, settings, report
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
@@ -191,7 +192,7 @@ class _Server(uvicorn.Server):
         host, port = sockets[0].getsockname()[:2]
         address = ServiceAddress(host=_reachable(host), port=port, pid=0, started="", secret="")
         if self._lease is not None:
-            self._lease.publish(address.host, port)
+            self._lease.publish(address.host, port, settings=self._settings)
         self._report(address)
 
 

@@ -214,6 +214,7 @@ def _build_result(result: search_modes.Result) -> SearchResult:
         role=candidate.role if candidate.kind == "message" else None,
         name=candidate.author if candidate.kind == "message" else None,
         metadata=load_stored(candidate.metadata, f"metadata of a result ({candidate.kind})"),
+        project=candidate.project or None,
         explanation=result.explanation,
     )
 

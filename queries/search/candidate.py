@@ -34,6 +34,7 @@ class Candidate(NamedTuple):
         role: The role of who wrote it, such as `user` or `assistant`.
         cosine: Raw cosine of a message, also of neighbors of what was found; None where it was not
             computed.
+        project: Its project, where metadata was requested; empty where it has none.
         is_cut: Whether the text is longer than `content`.
         name, aliases, description: Fields of an entity.
         document_id, start, end: The document of a passage, and its range of characters.
@@ -55,6 +56,7 @@ class Candidate(NamedTuple):
     author: str | None = None
     role: str | None = None
     cosine: float | None = None
+    project: str | None = None
     is_cut: bool = False
     name: str | None = None
     aliases: Sequence[str] | None = None

@@ -155,6 +155,11 @@ class Filters:
         return tuple(kind for kind in self.kinds if kind in passing)
 
     @cached_property
+    def has_all_vector_kinds(self) -> bool:
+        """Whether no kind that has vectors is left out."""
+        return len(self.vector_kinds) == len(_KINDS_WITH_VECTORS)
+
+    @cached_property
     def impossible_kinds(self) -> tuple[str, ...]:
         """The requested kinds that cannot pass: they do not have what is filtered by."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}

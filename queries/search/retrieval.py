@@ -166,7 +166,7 @@ class Retrieval:
             can_split = (
                 not depth.splits_vector
                 and self.filters.has_only_kinds
-                and not self.filters.kind_group
+                and self.filters.has_all_vector_kinds
             )
             if can_split and _is_crowded(vector, VECTOR_CANDIDATES):
                 changes["splits_vector"] = True
@@ -255,7 +255,7 @@ class Retrieval:
                 lookups["scans"] = [build_filter_query(*self._tokens(filters.kind_group))]
             elif not filters.has_only_kinds:
                 lookups["ranges"] = filters.index_ranges
-            elif filters.kind_group or depth.splits_vector:
+            elif depth.splits_vector or not filters.has_all_vector_kinds:
                 lookups["kinds"] = list(filters.vector_kinds)
             else:
                 lookups["open"] = True

@@ -1,11 +1,13 @@
 """Run commands in this process, against the Neo4j of the tests."""
 
 import json
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from mcp_context_persistence.cli.main import commands
+from mcp_context_persistence.service import remote
 
 
 class Commands:
@@ -37,3 +39,22 @@ def open_commands(server, namespace, monkeypatch: pytest.MonkeyPatch) -> Command
         monkeypatch.setenv("CONTEXT_DB_USER", server.user)
         monkeypatch.setenv("CONTEXT_DB_PASSWORD", server.password)
     return Commands(server.bolt_url, namespace)
+
+
+def use_service_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every call go through the service that runs; a client of one's own is an error."""
+    connect, call = remote.connect, remote.RemoteClient._call
+
+    def connect_always(*args: Any, **kwargs: Any) -> Any:
+        client = connect(*args, **kwargs)
+        assert client is not None
+        return client
+
+    def call_service(self: remote.RemoteClient, name: str, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return call(self, name, *args, **kwargs)
+        finally:
+            assert self._own is None, name
+
+    monkeypatch.setattr(remote, "connect", connect_always)
+    monkeypatch.setattr(remote.RemoteClient, "_call", call_service)

@@ -13,7 +13,8 @@ import uvicorn
 
 from mcp_context_persistence.main import create_service
 from mcp_context_persistence.rest.app import BuildDoors, create_app
-from mcp_context_persistence.service.lease import LocalSecret
+from mcp_context_persistence.service.folders import digest_settings, service_folder
+from mcp_context_persistence.service.lease import LocalSecret, ServiceLease
 from mcp_context_persistence.service.server import configure
 from mcp_context_persistence.service.settings import ServiceSettings
 
@@ -49,7 +50,7 @@ def run_service(
         if build_doors
         else create_service(settings, secret=secret)
     )
-    listener = socket.socket(proto=socket.IPPROTO_TCP)
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the command has it
     listener.bind(("127.0.0.1", 0))
     listener.listen(1_024)
     server = uvicorn.Server(configure(app))
@@ -64,6 +65,22 @@ def run_service(
         server.should_exit = True
         thread.join()
         listener.close()
+
+
+@contextlib.contextmanager
+def run_leased_service(server: Any, namespace: str) -> Iterator[RunningService]:
+    """Run a service of a database that clients of this user find: it has the lease."""
+    folder = service_folder(server.bolt_url)
+    assert folder is not None
+    held = ServiceLease(folder)
+    assert held.take()
+    settings = ServiceSettings(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
+    try:
+        with run_service(settings, secret=held.secret) as service:
+            held.publish("127.0.0.1", service.port, settings=digest_settings())
+            yield service
+    finally:
+        held.give_back()
 
 
 def wait_until_ready(client: httpx2.Client, path: str, seconds: float = 120) -> None:

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from mcp_context_persistence.cli import main
 from mcp_context_persistence.cli.help_pages import split_help
-from tests.doors.cli_runner import open_commands
+from tests.doors.cli_runner import use_service_only
 
 SECRET = "hunter2secret"
 PAGE = Path(__file__).parents[2] / "docs/command-line.md"
@@ -21,11 +21,6 @@ MESSAGE = {
     "content": "We decided to use pandas. Please always answer in French.",
 }
 STANDUP = {"conversation_id": "standup", "messages": [MESSAGE]}
-
-
-@pytest.fixture
-def commands(server, namespace, monkeypatch):
-    return open_commands(server, namespace, monkeypatch)
 
 
 @pytest.fixture
@@ -95,6 +90,28 @@ def test_json_has_these_fields(filled):
         assert lines, words
         for line in lines:
             assert fields <= line.keys(), (words, sorted(fields - line.keys()))
+
+
+SAME = (
+    "search pandas --explain --metadata --json", "search pandas", "context pandas --json",
+    "load standup --json", "list entities --json", "list --json", "instructions list --json",
+    "graph OrderValidator --json", "graph OrderValidator --to pandas --json", "stats",
+    "duplicates --json", "communities --json", "export", "load nothing", "search ''",
+    "search x --since never", "merge pandas nothing", "delete conversation standup --dry-run",
+)  # fmt: skip
+_CHANGING = re.compile(r'"(?:processing_time|statements)":(?:[0-9.e-]+|\[[^]]*\])')
+
+
+@pytest.mark.parametrize("commands", ["store"], indirect=True)
+def test_the_output_with_the_service_is_the_same(filled, service_home, monkeypatch):
+    outputs = []
+    for _ in range(2):
+        results = [filled.run(*shlex.split(words)) for words in SAME]
+        outputs.append([(r.exit_code, _CHANGING.sub("", r.stdout), r.stderr) for r in results])
+        monkeypatch.setenv("XDG_DATA_HOME", str(service_home))
+        use_service_only(monkeypatch)
+    for words, own, served in zip(SAME, *outputs, strict=True):
+        assert served == own, words
 
 
 def test_lines_in_a_pipe_have_no_colors_and_no_width(filled, client):

@@ -2,10 +2,6 @@
 
 import json
 
-import pytest
-
-from tests.doors.cli_runner import open_commands
-
 TALKS = [
     {
         "conversation_id": f"talk-{number}",
@@ -17,11 +13,6 @@ TALKS = [
     )
 ]
 LINES = "".join(json.dumps(talk) + "\n" for talk in TALKS)
-
-
-@pytest.fixture
-def commands(server, namespace, monkeypatch):
-    return open_commands(server, namespace, monkeypatch)
 
 
 def test_conversations_are_saved_and_loaded(commands):

@@ -93,6 +93,20 @@ def test_a_reader_may_close_the_output(start):
     ],
 )
 def test_commands_import_only_what_they_need(server, namespace, words, unwanted):
+    assert list_imported(server, namespace, words, unwanted) == "[]"
+
+
+def test_a_command_that_uses_the_service_imports_no_driver(
+    server, namespace, service_home, monkeypatch
+):
+    monkeypatch.setenv("XDG_DATA_HOME", str(service_home))
+    unwanted = ("neo4j", "numpy", "torch", "spacy", "onnxruntime", "yaml", "rich")
+    words = ["search", "pandas"]
+    assert list_imported(server, namespace, words, unwanted) == "[]"
+
+
+def list_imported(server, namespace, words, unwanted):
+    """Run a command, and return which of some packages it has imported."""
     script = (
         "import sys\n"
         "from mcp_context_persistence.cli.main import main\n"
@@ -112,4 +126,4 @@ def test_commands_import_only_what_they_need(server, namespace, words, unwanted)
         timeout=120,
         env=environment,
     )
-    assert done.stderr.splitlines()[-1] == "[]"
+    return done.stderr.splitlines()[-1]

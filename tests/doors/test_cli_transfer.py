@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
-from tests.doors.cli_runner import open_commands
 
 TEXTS = (
     "The OrderParser class uses pandas.",
@@ -98,11 +97,6 @@ CALLS = st.one_of(
 )
 
 
-@pytest.fixture
-def commands(server, namespace, monkeypatch):
-    return open_commands(server, namespace, monkeypatch)
-
-
 def fill(client, calls):
     """Make the calls; one that has nothing to work on is left out."""
     for call, *arguments in calls:
@@ -110,6 +104,7 @@ def fill(client, calls):
             call(client, *arguments)
 
 
+@pytest.mark.parametrize("commands", ["store"], indirect=True)
 @settings(
     max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -2,14 +2,17 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from mcp_context_persistence.service.lease import find_service
 from tests.doors.mcp_sessions import (
     COMMAND,
     ERAS,
@@ -18,6 +21,8 @@ from tests.doors.mcp_sessions import (
     run_session,
     start_as_assistants_do,
 )
+from tests.doors.rest_service import wait_until_ready
+from tests.doors.test_rest_serve import serving
 
 LIST = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 INITIALIZE = {
@@ -104,6 +109,30 @@ def test_a_session_recalls_what_an_earlier_session_remembered(server, namespace,
     assert stored["created"]
     found = call(start, "recall", era, query="Where is the harbor office?")
     assert [found["results"][0][key] for key in ("id", "project")] == [stored["id"], "ships"]
+
+
+def test_a_session_uses_the_service_as_long_as_it_lives(server, namespace, tmp_path):
+    variables = {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
+    variables["XDG_DATA_HOME"] = str(tmp_path)
+    options = ("--store", server.bolt_url, "--namespace", namespace)
+    start = start_as_assistants_do(tmp_path, *options, **variables)
+    remembered = {"content": "The harbor office moved to Tromso."}
+
+    async def use(session):
+        first = await session.call_tool("remember", remembered)
+        [folder] = (tmp_path / "context-persistence").glob("services/*")
+        headers = {"Authorization": find_service(folder).authorization(namespace)}
+        metrics = httpx2.get(f"{url}/metrics", headers=headers).text
+        service.kill()
+        service.wait()
+        return first, metrics, await session.call_tool("recall", {"query": "harbor office"})
+
+    with serving("--store", server.bolt_url, "--port", "0", **variables) as (service, url):
+        with httpx2.Client(base_url=url) as client:
+            wait_until_ready(client, "/readyz")
+        first, metrics, second = run_session(start, use)
+    assert {"save_document", "get_document"} <= set(re.findall(r"operation=.(\w+)", metrics))
+    assert second.structured_content["results"][0]["id"] == first.structured_content["id"]
 
 
 def test_every_line_of_the_output_is_a_message(process):

@@ -241,3 +241,16 @@ def test_long_calls_report_their_progress():
 
     assert run_session(build_server(lambda _: Slow()), use).is_error
     assert reports == [(1.0, "start")]
+
+
+def test_results_have_the_projects_of_what_they_are_from(mcp, client):
+    message = {"role": "user", "content": "The lighthouse has a lamp."}
+    client.save_conversation("named", [message], metadata={"project": "coast"})
+    client.save_conversation("by-path", [message], project_path="/home/ada/harbor/")
+    client.save_conversation("without", [message])
+    client.save_document("manual", "The lamp of the lighthouse turns.", project_path="/srv/coast")
+    found = call(mcp, "recall", query="lighthouse lamp", kinds=["message", "document"])
+    projects = {row["id"].split(":")[1]: row["project"] for row in found["results"]}
+    assert projects == {"named": "coast", "by-path": "harbor", "without": None, "manual": "coast"}
+    plain = client.search_hybrid("lighthouse lamp").results
+    assert {result.project for result in plain} == {None}

@@ -144,6 +144,14 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
     assert "Traceback" not in refused.stderr
 
 
+def test_answers_are_sent_without_delay():
+    """Asyncio does that for sockets whose protocol is named, see `base_events._set_nodelay`."""
+    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP
+
+
 def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     refused = run_command(
         "serve", "--port", "0", CONTEXT_API_KEYS_FILE=str(tmp_path / "missing"), **database
@@ -244,7 +252,7 @@ def test_a_damaged_file_of_a_lease_is_not_believed(tmp_path):
     assert held.take()
     held.publish("127.0.0.1", 1)
     file = tmp_path / lease.STATE_NAME
-    address = lease._read_address(file)
+    address = lease._read_file(file)
     assert address is not None
     for text in ("", "{", "[]", json.dumps(asdict(replace(address, secret="not hexadecimal")))):
         file.write_text(text)

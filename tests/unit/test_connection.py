@@ -4,8 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.driver import url
+from mcp_context_persistence.kg import local, url
 from mcp_context_persistence.runtime import connection
 from mcp_context_persistence.runtime.config.settings import load_config
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_context_persistence.kg.driver.url import RemoteTarget, is_same_server, parse_url
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.url import RemoteTarget, is_same_server, parse_url
 from mcp_context_persistence.runtime.config.settings import load_config
-from mcp_context_persistence.runtime.connection import configured_target
+from mcp_context_persistence.runtime.config.target import configured_target
 from mcp_context_persistence.runtime.server_access import ServerAccess, resolve_access
 
 AURA = """# Wait 60 seconds before you connect with these details

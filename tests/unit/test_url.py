@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mcp_context_persistence.kg.driver import url as database_url
+from mcp_context_persistence.kg import url as database_url
 from mcp_context_persistence.kg.errors import ValidationError
 
 

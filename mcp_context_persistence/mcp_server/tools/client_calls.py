@@ -25,17 +25,9 @@ from mcp_context_persistence.mcp_server.tool import (
     describe_answer,
     optional,
 )
+from mcp_context_persistence.service.calls import OWN_CALLS, is_reading
 
-# What configures or measures a client, or returns what is no JSON.
-LEFT_OUT = frozenset(
-    {
-        *("close", "configuration", "configure_cache", "clear_cache", "configure_embedding_model"),
-        *("configure_entity_patterns", "configure_memory_management", "get_memory_stats"),
-        *("cleanup_memory", "configure_parallel_processing", "generate_embeddings"),
-        *("get_metrics", "graph_data_science", "delete_namespace"),
-    }
-)
-READING = ("get_", "list_", "load_", "find_", "search_", "build_", "query_", "detect_", "export_")
+LEFT_OUT = OWN_CALLS | {"configure_entity_patterns", "delete_namespace"}
 APPENDING = frozenset({"append_messages", "batch_save_conversations"})
 SIMPLE_TYPES = (str, int, float, bool)
 DESCRIPTION_CHARACTERS = 400
@@ -79,7 +71,7 @@ def _run(name: str, call: Call, arguments: Arguments) -> Answer:
 
 
 def _choose_hints(name: str) -> ToolAnnotations:
-    if name.startswith(READING):
+    if is_reading(name):
         return READS
     if name.startswith("delete_"):
         return DELETES

@@ -97,8 +97,7 @@ def recall(call: Call, arguments: RecallArguments) -> Answer:
         arguments.limit,
         include_metadata=True,
     )
-    projects = _read_projects(call, arguments.project, response.results)
-    results = [_describe_result(result, projects) for result in response.results]
+    results = [_describe_result(result) for result in response.results]
     answer = RecallAnswer(
         results=results,
         best_score=response.best_score,
@@ -152,38 +151,15 @@ def _read_filters(arguments: Any, kinds: Collection[str] | None = None) -> dict[
     return filters
 
 
-def _read_projects(call: Call, project: str | None, results: Collection[Any]) -> dict[str, str]:
-    """Return the projects of the conversations of results."""
-    ids = sorted({result.conversation_id for result in results if result.conversation_id})
-    if project is not None:
-        return dict.fromkeys(ids, project)
-    if not ids:
-        return {}
-    page = call.client.list_conversations({"conversation_id": ids}, limit=len(ids))
-    projects = {}
-    for listed in page.conversations:
-        if name := read_project(listed.metadata, listed.project_path):
-            projects[listed.conversation_id] = name
-    return projects
-
-
-def read_project(metadata: dict[str, Any] | None, project_path: str | None) -> str | None:
-    """Return the project of a conversation or document."""
-    name = (metadata or {}).get("project")
-    return str(name) if name else (project_path or "").rstrip("/").rsplit("/", 1)[-1] or None
-
-
-def _describe_result(result: Any, projects: dict[str, str]) -> RecallResult:
-    conversation_id = result.conversation_id
-    own = read_project(result.metadata, None)
+def _describe_result(result: Any) -> RecallResult:
     return RecallResult(
         id=cite(result.type, result.id),
         kind=result.type,
         text=bounds.shorten(result.content, RESULT_CHARACTERS),
         score=round(result.similarity_score, 4),
         time=result.timestamp.isoformat() if result.timestamp else None,
-        conversation_id=conversation_id,
-        project=projects.get(conversation_id or "") or own,
+        conversation_id=result.conversation_id,
+        project=result.project,
         why=_explain(result.explanation),
     )
 

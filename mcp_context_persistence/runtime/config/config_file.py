@@ -14,8 +14,6 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import ValidationError
 
@@ -106,6 +104,10 @@ def _parse(path: Path) -> Mapping[Any, Any]:
         FileNotFoundError: There is no file.
         _UnreadableFileError: It is not YAML with sections.
     """
+    if not path.exists():
+        raise FileNotFoundError
+    import yaml  # noqa: PLC0415 - most processes have no file, and it takes a while
+
     text = ""
     try:
         text = path.read_text(encoding="utf-8")

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from mcp_context_persistence.kg.driver.url import is_same_server
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.url import is_same_server
 from mcp_context_persistence.runtime.config.sources import CONSTRUCTOR, Origin
 
 MAX_BYTES = 65_536
