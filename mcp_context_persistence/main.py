@@ -69,10 +69,12 @@ def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]
     if find_spec("mcp") is None:
         return []
     from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
+    from mcp_context_persistence.mcp_server.server import ServerOptions  # noqa: PLC0415 - likewise
 
     names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
         lambda request: CallerMemory(clients, request.state.caller),
+        ServerOptions(threads=settings.threads),
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],
     )

@@ -9,6 +9,7 @@ from mcp_context_persistence.service.keys import SCOPES, KeyFile
 from mcp_context_persistence.service.lease import LOCAL_PREFIX, LocalSecret
 from mcp_context_persistence.service.settings import ServiceSettings, is_loopback
 
+NEIGHBOR = "loopback"  # id of all callers of a service without keys
 NEEDS_KEY = {"WWW-Authenticate": "Bearer"}
 
 
@@ -20,11 +21,13 @@ class Caller:
         id: Whose requests are counted; not a secret.
         namespace: The only namespace that the caller works in.
         scopes: What the caller may do.
+        is_local: Whether it is another process of the same user, found by the lease.
     """
 
     id: str
     namespace: str
     scopes: frozenset[str]
+    is_local: bool = False
 
 
 class Credentials:
@@ -81,7 +84,7 @@ class Credentials:
                 "this service has no keys, so it answers only on its own machine; "
                 "make one with: context-persistence keys create",
             )
-        return Caller(id="loopback", namespace=self._settings.namespace, scopes=frozenset(SCOPES))
+        return Caller(id=NEIGHBOR, namespace=self._settings.namespace, scopes=frozenset(SCOPES))
 
     def _read_token(self, token: str) -> Caller | None:
         if token.startswith(LOCAL_PREFIX):
@@ -102,4 +105,9 @@ class Credentials:
             validation.check_identifier("namespace", namespace, size=limits.NAMESPACE_BYTES)
         except ValidationError:
             return None
-        return Caller(id=f"local {namespace}", namespace=namespace, scopes=frozenset(SCOPES))
+        return Caller(
+            id=f"local {namespace}",
+            namespace=namespace,
+            scopes=frozenset(SCOPES),
+            is_local=True,
+        )

@@ -20,7 +20,7 @@ from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.store import replace_file
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 
-SCOPES = ("read", "write", "forget", "admin")
+SCOPES = ("read", "write", "forget", "admin", "metrics")
 KEY = re.compile(r"cp_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 LOCK_SECONDS = 10.0
 ROTATION_HOURS = 24.0  # for which a rotated key stays valid

@@ -78,7 +78,7 @@ def serve(
     folder = settings.folder
     lease = _take_lease(folder, settings) if folder else None
     try:
-        listener = _listen(host, port)
+        listener = listen(host, port)
         try:
             secret = lease.secret if lease else LocalSecret()
             _raise_file_limit()
@@ -102,9 +102,15 @@ def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
     return lease
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listener.
+
+    Raises:
+        DatabaseError: The address cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Only with the number of the protocol does asyncio send small packets at once.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host.strip("[]"), port))

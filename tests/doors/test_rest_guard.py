@@ -67,7 +67,7 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
             connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert has_begun.wait(30)
             guard = find_guard(service)
-            wait_until(lambda: guard._requests == 0)
+            wait_until(lambda: guard._shares.requests == 0)
         with service.open_client() as http:
             assert http.get("/healthz").status_code == 200
 

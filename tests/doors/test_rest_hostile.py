@@ -201,7 +201,7 @@ def test_clients_that_leave_in_the_middle_of_a_body_leave_nothing(service, http)
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(head + b'Content-Length: 1000\r\n\r\n{"query": "se')
     guard = find_guard(service)
-    wait_until(lambda: guard._requests == 0 and guard._bodies._bytes == 0)
+    wait_until(lambda: guard._shares.requests == 0 and guard._bodies.memory.bytes == 0)
     assert http.get("/healthz").status_code == 200
 
 
@@ -279,7 +279,7 @@ def test_calls_run_in_threads_and_the_queue_before_them_is_bounded(monkeypatch):
             try:
                 assert entered.acquire(timeout=30)
                 assert entered.acquire(timeout=30)
-                wait_until(lambda: find_guard(service)._requests == 3)
+                wait_until(lambda: find_guard(service)._shares.requests == 3)
                 assert http.get("/healthz").status_code == 200
                 response = http.post("/v1/search", content=SEARCH, headers=JSON)
                 check_problem(response, 503, "unavailable")
