@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -161,11 +162,19 @@ class KeyFile:
             version = entry.st_ino, entry.st_mtime_ns, entry.st_size
             if version == self._version:
                 return
-            self._secret, self._keys = _read(self.path.read_text(encoding="utf-8"))
+            is_file = stat.S_ISREG(entry.st_mode)  # to read a pipe would never end
+            self._secret, self._keys = _read(self.path.read_text("utf-8") if is_file else "")
             self._version = version
         except FileNotFoundError:
             self._version, self._keys, self._secret = None, {}, b""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             self._version, self._keys = None, {}
             raise DatabaseError("The file of the keys cannot be read.", retryable=True) from error
 

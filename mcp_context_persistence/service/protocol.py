@@ -16,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mcp_context_persistence.kg import limits
 
 OTHER_FILES = 512  # that connections leave to the rest of the process
+DRAIN_BODY_SECONDS = 5.0  # for the rest of a body when the service ends
 FEW_CHUNKS = 1_000  # of a body; more of them must have some length
 ANSWERS = (h11.IDLE, h11.SEND_RESPONSE)  # states in which a response may begin
 # uvicorn warns of each request that is not valid: anybody could fill the log.
@@ -97,6 +98,11 @@ class TimedProtocol(H11Protocol):
         super().timeout_keep_alive_handler()
         self._abort_later()
 
+    def shutdown(self) -> None:
+        """Let a request end; one whose body is not complete has done nothing yet."""
+        super().shutdown()
+        self.loop.call_later(DRAIN_BODY_SECONDS, self._close_half_request)
+
     def send_400_response(self, msg: str) -> None:
         """Answer a request that is not HTTP with a problem, like every other error."""
         if self.conn.our_state in ANSWERS:
@@ -150,6 +156,10 @@ class TimedProtocol(H11Protocol):
             self.transport.close()
             self._abort_later()
 
+    def _close_half_request(self) -> None:
+        if self.conn.their_state is h11.SEND_BODY:
+            self.transport.abort()
+
     def _abort_later(self) -> None:
         """End a connection that is closing, but whose client does not read the rest."""
         if self.transport.is_closing() and self.transport.get_write_buffer_size():
@@ -157,9 +167,13 @@ class TimedProtocol(H11Protocol):
 
     def _make_room(self) -> None:
         """Close a connection on which nothing is going on, else this one."""
-        others = (other for other in self.connections if other is not self)
         resting = (
-            other for other in others if isinstance(other, TimedProtocol) and other._is_waiting
+            other
+            for other in self.connections
+            if isinstance(other, TimedProtocol)
+            and other is not self
+            and other._is_waiting
+            and not other.transport.is_closing()
         )
         next(resting, self).transport.abort()
 

@@ -123,6 +123,8 @@ def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
         ({"Origin": "http://localhost.memory.example"}, 403, "forbidden"),
         ({"Origin": "http://localhost@memory.example:80"}, 403, "forbidden"),
         ({"Origin": "file://localhost"}, 403, "forbidden"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "forbidden"),  # such as an image of a page
+        ({"Host": b"localhost:\xb2"}, 421, "wrong-host"),
     ],
 )
 def test_other_hosts_and_origins_are_refused(http, headers, status, kind):
@@ -130,9 +132,17 @@ def test_other_hosts_and_origins_are_refused(http, headers, status, kind):
         check_problem(http.get(path, headers=headers), status, kind)
 
 
-@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "X-Client-IP", "Via"]
+)
 def test_a_proxy_is_not_taken_for_this_machine(http, name):
     check_problem(http.get("/v1/stats", headers={name: "203.0.113.9"}), 403, "forbidden")
+
+
+def test_two_credentials_are_refused(http):
+    for values in (("Bearer a", "Bearer b"), ("Bearer a", "Bearer a")):
+        headers = [("Authorization", value) for value in values]
+        check_problem(http.get("/v1/stats", headers=headers), 400, "bad-request")
 
 
 def test_listed_hosts_and_origins_are_let_in():
