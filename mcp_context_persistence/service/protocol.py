@@ -127,7 +127,7 @@ class TimedProtocol(H11Protocol):
         """Whether the client has to send something before there is anything to do."""
         if self.conn.their_state is h11.IDLE:
             return True
-        is_answered = self.cycle is not None and self.cycle.response_complete
+        is_answered = getattr(self.cycle, "response_complete", False)  # there is none at first
         return is_answered and self.conn.their_state is h11.SEND_BODY
 
     def _check_wait(self) -> None:

@@ -34,7 +34,8 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 def world(tmp_path_factory):
     """A service whose calls wait at an address, and keys of two namespaces."""
     keys = KeyFile(tmp_path_factory.mktemp("keys") / "api_keys.json")
-    tokens = [keys.create(namespace=name, scopes=["read"])[1] for name in ("a", "b")]
+    # More keys of a namespace do not get more of the service.
+    tokens = [keys.create(namespace=name, scopes=["read"])[1] for name in ("a", "b", "a")]
     released = threading.Event()
 
     async def wait(scope, receive, send):
@@ -69,29 +70,29 @@ def is_closed(connection):
     return True
 
 
-def test_half_requests_of_one_key_leave_places_for_the_others(world):
+def test_half_requests_of_one_namespace_leave_places_for_the_others(world):
     service, tokens, _ = world
     shares = find_guard(service)._shares
     with contextlib.ExitStack() as stack:
         half = authorize(tokens[0]) + b"Content-Length: 100\r\n\r\n{"
-        for _ in range(12):
-            stack.enter_context(connect(service, half))
+        for token in (tokens[0], tokens[2]) * 6:
+            stack.enter_context(connect(service, half.replace(tokens[0].encode(), token.encode())))
         wait_until(lambda: shares.requests == 4)  # half of the 8
         with service.open_client(tokens[0]) as own, service.open_client(tokens[1]) as other:
             check_problem(own.get("/v1/nothing"), 503, "unavailable")
             check_problem(other.get("/v1/nothing"), 404, "no-route")
     wait_until(lambda: shares.requests == 0)
-    assert not shares._callers
+    assert not shares._groups
 
 
-def test_slow_calls_of_one_key_leave_threads_for_the_others(world):
+def test_slow_calls_of_one_namespace_leave_threads_for_the_others(world):
     service, tokens, released = world
     shares = find_guard(service)._shares
     with service.open_client(tokens[0]) as own, ThreadPoolExecutor(4) as threads:
         answers = [threads.submit(own.get, "/wait") for _ in range(4)]
         try:
             wait_until(lambda: shares.requests == 4)
-            requests = next(iter(shares._callers.values()))
+            requests = next(iter(shares._groups.values()))
             wait_until(requests.threads.locked)  # two of the four run, two wait
         finally:
             released.set()
@@ -99,7 +100,7 @@ def test_slow_calls_of_one_key_leave_threads_for_the_others(world):
     released.clear()
 
 
-def test_bodies_of_one_key_leave_memory_for_the_others(world, monkeypatch):
+def test_bodies_of_one_namespace_leave_memory_for_the_others(world, monkeypatch):
     service, tokens, _ = world
     monkeypatch.setattr(limits, "REQUEST_BODIES_BYTES", 100_000)
     memory = find_guard(service)._bodies.memory
@@ -110,7 +111,7 @@ def test_bodies_of_one_key_leave_memory_for_the_others(world, monkeypatch):
             check_problem(own.post("/v1/nothing", content=b"x" * 10_000), 503, "unavailable")
             check_problem(other.post("/v1/nothing", content=b"x" * 45_000), 404, "no-route")
     wait_until(lambda: memory.bytes == 0)
-    assert not memory._by_caller
+    assert not memory._by_group
 
 
 def test_chunks_of_some_bytes_are_refused(world):
