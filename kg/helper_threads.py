@@ -10,6 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
+from mcp_context_persistence.kg import thread_start
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -30,6 +32,7 @@ class HelperThreads(ThreadPoolExecutor):
                 _run(future, partial(fn, *args, **kwargs))
 
         try:
+            thread_start.check_memory()
             queued = super().submit(work)
         except RuntimeError:
             if self._was_shut_down:

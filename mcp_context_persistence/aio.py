@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
 
 from mcp_context_persistence.client import ContextPersistenceClient as Client
-from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg import limits, thread_start
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT, renew_locks_in_children
 from mcp_context_persistence.kg.helper_threads import HelperThreads
@@ -205,7 +205,9 @@ class AsyncContextPersistenceClient:
                 closing: Future[None] = Future()
                 finish = functools.partial(self._finish, closing)
                 try:
-                    threading.Thread(target=finish, name="context-persistence-close").start()
+                    thread_start.start(
+                        threading.Thread(target=finish, name="context-persistence-close")
+                    )
                 except RuntimeError:  # the system lets this process have no more threads
                     finish()
                 self._closing = closing

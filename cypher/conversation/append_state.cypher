@@ -1,7 +1,8 @@
 // Read what an append needs of a conversation, whatever the number of its messages.
 // Columns: revision (integer, 0 for a new conversation), conversation (map or null), total (number of
 // stored messages), end (integer: the position of the next message), is_tree (whether it has branches),
-// last_id (id of the last message, with branches that of the current one, or null), last_position (its position), known (list of maps: the stored messages with one of `ids`, also of other conversations),
+// last_id (id of the last message, with branches that of the current one, or null), last_position (its position), known (list of maps: the stored messages with one of `ids`, also of other conversations;
+// parent_id: id of the message before it or null),
 // used_ids (those ids PREFIX + POSITION of the next `count` positions that are in use), patterns
 // (version of the namespace's own patterns, 0 for none). Always one row.
 // Plan: one seek on the conversation, one seek on its last message and one seek per id. `last_id` is
@@ -27,7 +28,8 @@ WITH c, revision, p, last, coalesce(c.end, last.position + 1, 0) AS end
 CALL () {
   UNWIND $batch.ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
-  RETURN collect(m {.id, .conversation_id, .position, .content_hash, .role, .append_key}) AS known
+  RETURN collect(m {.id, .conversation_id, .position, .content_hash, .role, .append_key,
+    parent_id: head([(p:Message)-[:NEXT]->(m) | p.id])}) AS known
 }
 CALL (end) {
   UNWIND range(end, end + $batch.count - 1) AS position

@@ -5,7 +5,8 @@
 // last, when they must not have relationships any more. If a concurrent writer has added one, a
 // guard rolls everything back.
 // A merged entity has no vectors: migrations to other embedding models do not see it. A restored one
-// gets a vector of the model in use, and loses all that an older version left to it.
+// gets a vector of the model in use, and loses all that an older version left to it. If the texts
+// that named an entity were deleted since the merge, it is deleted when the merge is undone.
 // Texts and decisions get new filter tokens for the types that they mention.
 // The namespace gets another version at the very end, and a higher number of merges, by which
 // writers see that an id refers to another entity than they read. If another writer was first, a
@@ -113,6 +114,13 @@ CALL () {
     MATCH (e:MergedEntity {namespace: $batch.namespace, id: row.id})
     MERGE (g)-[:MERGED]->(e)
   }
+}
+CALL () {
+  UNWIND CASE WHEN $batch.undo THEN $batch.restored + $batch.changed ELSE [] END AS row
+  MATCH (e:Entity {namespace: $batch.namespace, id: row.id})
+  WHERE e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT|INTO]-() }
+    AND NOT EXISTS { (e)--(:Entity) }
+  DETACH DELETE e
 }
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
+from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.system_errors import NO_THREAD
@@ -87,7 +88,9 @@ class DaemonThreads:
         inbox: Inbox = queue.SimpleQueue()
         inbox.put(task)  # before the start, where an interruption may end this
         try:
-            threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True).start()
+            thread_start.start(
+                threading.Thread(target=self._work, args=(inbox,), name=self._name, daemon=True)
+            )
         except RuntimeError:  # the system lets this process have no more threads
             self._end()
             return False

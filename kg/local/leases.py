@@ -164,8 +164,10 @@ def give_back(lease: tuple[Path, Lock]) -> None:
     """Remove a lease of this process; a forked child does not remove its parent's."""
     file, taken = lease
     if taken.is_open:
-        _remove(file)
-        taken.close()
+        try:
+            _remove(file)
+        finally:
+            taken.close()
 
 
 def _remove(lease: Path) -> None:

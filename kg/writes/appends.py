@@ -85,7 +85,8 @@ class AppendDiff:
         ids: For each message of the request its id.
         created_indexes: Indexes of the messages that this append adds, or has added before its
             reply was lost.
-        differing_ids: Ids of stored messages that have another text or role than the given one.
+        differing_ids: Ids of stored messages that have another text, role or parent than the given
+            one.
         first_position: Position of the first added message.
         total: The number of messages of the conversation afterwards.
     """
@@ -284,11 +285,14 @@ def _build_item(
 
 
 def _find_differing(request: AppendRequest, matches: Mapping[int, Row]) -> tuple[str, ...]:
-    """Return the ids of stored messages with another text or role than the given ones."""
-    messages = request.conversation.messages
+    """Return the ids of stored messages with another text, role or parent than the given ones."""
+    conversation = request.conversation
+    messages = conversation.messages
     return tuple(
         match["id"]
         for index, match in matches.items()
         if (match["role"], match["content_hash"])
         != (messages[index].stored_role, digest(messages[index].content))
+        or messages[index].parent_id
+        not in {None, match["parent_id"] or conversation.conversation_id}
     )

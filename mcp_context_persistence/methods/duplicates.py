@@ -107,7 +107,8 @@ class DuplicateCalls:
         the entity that their text names. If the text names none or several of the entities, the
         data stay with the kept entity. Later decisions also stay with it. If a text stated a
         relationship between two of the entities after the merge, this relationship was not stored
-        and is missing.
+        and is missing. If the texts that named one of the entities were deleted after the merge,
+        that entity is not restored.
 
         Later merges of the same entities must be undone first. The error and `list_merges` list
         these merges in the order in which you must undo them.

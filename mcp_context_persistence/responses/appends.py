@@ -17,8 +17,8 @@ class AppendMessagesResponse(Response):
     unchanged_ids: list[str] = Field(..., description="Ids that were stored already, in order")
     differing_ids: list[str] = Field(
         ...,
-        description="Those of `unchanged_ids` whose stored text or role is not the given one; the "
-        "stored message was kept",
+        description="Those of `unchanged_ids` whose stored text, role or parent is not the given "
+        "one; the stored message was kept",
     )
     first_position: int | None = Field(None, description="Position of the first added message")
     total_messages: int = Field(..., description="Number of stored messages afterwards")

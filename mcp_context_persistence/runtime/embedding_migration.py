@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mcp_context_persistence.kg import vector_spaces
+from mcp_context_persistence.kg import thread_start, vector_spaces
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Run, Statement
 from mcp_context_persistence.kg.errors import (
@@ -104,7 +104,7 @@ class Migration:
         renew_locks_in_children(self)
         atexit.register(self.stop)
         try:
-            self._thread.start()
+            thread_start.start(self._thread)
         except RuntimeError as error:
             atexit.unregister(self.stop)
             raise DatabaseError(

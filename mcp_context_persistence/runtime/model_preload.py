@@ -10,6 +10,7 @@ import os
 import threading
 import weakref
 
+from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
@@ -49,7 +50,7 @@ class ModelPreload:
         """
         _preloads.add(self)
         try:
-            self._thread.start()
+            thread_start.start(self._thread)
         except RuntimeError:  # no more threads: the models are loaded when they are used
             log.debug("no model was loaded beforehand: no thread could be started")
 

@@ -291,10 +291,12 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
     def build_response(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
         engine.embeddings.forget()
+        stored = engine.graph.run(statements.claim_entities(engine.namespace, row["merged_ids"]))
+        ids = {stored_row["id"] for stored_row in stored}
         return UndoMergeResponse(
             merge_id=checked_id,
             kept_id=row["kept_id"],
-            restored_ids=list(row["merged_ids"]),
+            restored_ids=[entity_id for entity_id in row["merged_ids"] if entity_id in ids],
             **counts,
         )
 

@@ -4,6 +4,8 @@ import ast
 import inspect
 import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,9 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 
+ROOT = Path(__file__).parents[2]
 REFERENCE = Path(
-    os.environ.get(
-        "CONTEXT_REFERENCE", Path(__file__).parents[3] / "shared/reference/python-sdk.md"
-    )
+    os.environ.get("CONTEXT_REFERENCE", ROOT.parent / "shared/reference/python-sdk.md")
 )
 SECTIONS = (
     ("## Quick Start", "## Configuration"),
@@ -74,19 +75,15 @@ def check_signature(documented):
             assert have[name].default == ast.literal_eval(defaults[name]), name
 
 
-def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
-    found = blocks()
-    if not found:
-        pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
+def run_blocks():
+    """Run the blocks in order, in one namespace, and then the tests that they define."""
     names: dict[str, Any] = {
         "__name__": "reference",
         "include_metadata": True,
         "messages": [{"role": "user", "content": "We use pandas."}],
     }
     clients = []  # the blocks make several, and the last of them uses the name for a fixture
-    for line, source in found:
+    for line, source in blocks():
         documented = signatures(source)
         for one in documented:
             check_signature(one)
@@ -108,7 +105,23 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch, capsys):
     assert clients
     for client in clients:
         client.close()
-    shown = capsys.readouterr().out
+
+
+def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch):
+    """They run in a process of their own: one of them limits its memory to 2 GB."""
+    if not blocks():
+        pytest.skip(f"LOUD: the reference is not at {REFERENCE}")
+    monkeypatch.delenv("CONTEXT_DB_URL", raising=False)
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    done = subprocess.run(
+        [sys.executable, "-c", "from tests.acceptance import test_reference as t; t.run_blocks()"],
+        capture_output=True,
+        check=False,
+        cwd=tmp_path,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = done.stdout
     assert "Saved conversation with 2 messages" in shown
     assert "Failed" not in shown
     assert "Successfully saved 10/10 conversations" in shown

@@ -73,6 +73,15 @@ def test_an_append_continues_the_current_branch_or_the_named_one(branched):
     assert (answer.status, answer.total_messages) == ("unchanged", 7)
 
 
+def test_a_stored_message_with_another_parent_is_kept_and_named(branched):
+    given = [message("a", parent_id=TALK), message("b", parent_id="a"), message("e", parent_id="b")]
+    answer = branched.append_messages(TALK, given)
+    assert (answer.status, answer.differing_ids) == ("unchanged", ["e"])
+    answer = branched.append_messages(TALK, [message("b", parent_id=TALK), message("c")])
+    assert (answer.status, answer.differing_ids) == ("unchanged", ["b"])
+    assert read_ids(branched) == ["a", "d", "e"]
+
+
 def test_the_first_message_can_have_alternatives(branched):
     branched.append_messages(TALK, [message("a2", parent_id=TALK), message("b2")])
     assert read_ids(branched) == ["a2", "b2"]

@@ -219,7 +219,19 @@ def test_an_undo_does_not_bring_a_deleted_text_back(client):
     assert find_text(client, "for the totals") == []
     client.undo_merge(merge.merge_id)
     assert find_text(client, "for the totals") == []
-    assert client.query_knowledge_graph("OrderParser").context.neighbors == []
+
+
+def test_an_undo_does_not_bring_an_entity_back_that_no_text_names(client):
+    save(client, *TALK)
+    merge = client.merge_entities("InvoicePrinter", ["OrderParser"])
+    client.delete_message("a")
+    assert client.undo_merge(merge.merge_id).restored_ids == []
+    assert find_text(client, "'id': 'OrderParser'") == []
+    other = client.merge_entities("pandas", ["InvoicePrinter"])
+    client.delete_message("c")
+    assert client.undo_merge(other.merge_id).restored_ids == []
+    assert find_text(client, "'id': 'pandas'") == find_text(client, "'id': 'InvoicePrinter'") == []
+    assert find_text(client, "'id': 'Redis'") != []
 
 
 def test_a_namespace_is_deleted_when_its_name_is_confirmed(client, connect, namespace):
