@@ -38,6 +38,7 @@ SERVER_BENCHES = {
     "bench.quality.history": [DATA, "--database-url", URL],
     "bench.quality.locomo": [DATA, "--database-url", URL],
     "bench.quality.qmsum": [DATA, "--database-url", URL],
+    "bench.quality.repeated_questions": ["--database-url", URL, "--limit", "1"],
     "bench.quality.languages": ["--database-url", URL, "--languages", "de", "--questions", "2"],
 }  # fmt: skip
 OTHER_BENCHES = {
@@ -66,6 +67,7 @@ RESULTS = {
     "bench.quality.confidence": "confidence.json",
     "bench.quality.history": "history.json",
     "bench.quality.instructions": "instructions.json",
+    "bench.quality.repeated_questions": "repeated_questions.json",
     "bench.quality.locomo": "locomo.jsonl",
     "bench.quality.qmsum": "qmsum.jsonl",
     "bench.quality.languages": "languages_dev.json",
