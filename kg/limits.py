@@ -111,6 +111,6 @@ REQUESTS_PER_MINUTE = 6_000  # of one key; a setting
 SERVICE_THREADS = 40  # calls of the service that run at the same time
 SERVICE_WAITING = 160  # requests that wait for one of these threads
 SERVICE_SHARE = 0.5  # of threads, waiting requests and bodies, for one namespace at most
-SERVICE_CONNECTIONS = 8_192  # to the service, where the system allows that many open files
+SERVICE_CONNECTIONS = 4_096  # to the service, where the system allows that many open files
 SERVICE_NAMESPACES = 64  # whose clients are open at the same time
 INGESTED_LINES = 1_000  # of one request

@@ -184,7 +184,7 @@ def test_connections_that_rest_make_room_for_new_ones(world, monkeypatch):
 
 
 def test_connections_leave_files_for_the_rest(monkeypatch):
-    for soft, expected in ((1_024, 512), (100, 1), (100_000, 8_192), (-1, 8_192)):
+    for soft, expected in ((1_024, 512), (100, 1), (100_000, 4_096), (-1, 4_096)):
         monkeypatch.setattr(resource, "getrlimit", lambda _kind, soft=soft: (soft, soft))
         assert protocol._max_connections() == expected
 
