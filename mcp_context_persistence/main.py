@@ -86,7 +86,7 @@ def _build_mcp_door(
     names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
         lambda request: CallerMemory(clients, request.state.caller),
-        ServerOptions(profile=profile),
+        ServerOptions(profile=profile, threads=settings.threads),
         path=path,
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],

@@ -11,7 +11,7 @@ from mcp_context_persistence.cli.session import build_url
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
 STORE = click.option("--store", help="The folder of the store, or a database URL.")
-SCOPES = ("read", "write", "forget", "admin")
+SCOPES = ("read", "write", "forget", "admin", "metrics")
 
 
 @click.command()

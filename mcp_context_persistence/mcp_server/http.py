@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.mcp_server.memory import FindMemory
@@ -50,6 +51,10 @@ def build_http_app(
             allowed_hosts=list(allowed_hosts), allowed_origins=list(allowed_origins)
         ),
     )
+    for route in app.routes:
+        # A GET would hold a place among the requests for as long as the client likes.
+        assert isinstance(route, Route)  # noqa: S101 - the SDK adds no others
+        route.methods = {"POST"}
     app.state.mcp_server = server
     return app
 

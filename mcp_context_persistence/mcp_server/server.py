@@ -31,6 +31,7 @@ from mcp_types import (
 )
 
 from mcp_context_persistence import __version__
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
     NotFoundError,
@@ -68,12 +69,14 @@ class ServerOptions:
         read_only: Whether tools that write are left out.
         secret: Signs the tokens of `forget`; None makes one for this process. Servers that answer
             for each other must have the same.
+        threads: Calls that run at the same time.
     """
 
     profile: str = "small"
     tools: Sequence[str] | None = None
     read_only: bool = False
     secret: bytes | None = None
+    threads: int = limits.ASYNC_THREADS
 
 
 class MemoryServer(MCPServer[Any]):
@@ -201,6 +204,7 @@ def build_server(
         profile=options.profile if options.tools is None else "custom",
         tool_names=tuple(spec.name for spec in specs),
         secret=options.secret or secrets.token_bytes(32),
+        threads=anyio.CapacityLimiter(options.threads),
     )
     hint = CacheHint(ttl_ms=LIST_MILLISECONDS, scope="private")
     return MemoryServer(

@@ -198,7 +198,7 @@ def _build_operators_router(metrics: RequestMetrics) -> APIRouter:
             },
             **PROBLEM_RESPONSES,
         },
-        openapi_extra={SCOPE_KEY: "admin"},
+        openapi_extra={SCOPE_KEY: "metrics"},
     )
     def read_metrics() -> Response:
         return Response(metrics.render(), media_type=METRICS_TYPE)

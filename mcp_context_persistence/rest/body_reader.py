@@ -8,7 +8,10 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.rest.callers import Caller
 from mcp_context_persistence.rest.problems import ProblemError
+from mcp_context_persistence.rest.shares import Memory
+from mcp_context_persistence.rest.strict_json import check_containers
 
 CLOSE = {"Connection": "close"}  # the rest of the body must not be read as the next request
 
@@ -27,24 +30,27 @@ class BodyReader:
             max_bytes: Length of one body.
         """
         self._max_bytes = max_bytes
-        self._bytes = 0  # of all bodies
+        self.memory = Memory()
 
     @asynccontextmanager
-    async def read(self, headers: Headers, receive: Receive) -> AsyncIterator[bytes]:
+    async def read(
+        self, headers: Headers, receive: Receive, caller: Caller
+    ) -> AsyncIterator[bytes]:
         """Yield the body; its memory counts until the block ends.
 
         Raises:
-            ProblemError: It is too long, too slow, or other bodies take all the memory.
+            ProblemError: It is too long, too slow, or other bodies take all the memory; or it has
+                more arrays and objects than a parser can make without a stop of the service.
             ClientLeftError: It does not come to its end.
         """
         announced = headers.get("content-length")
         if announced is not None and int(announced) > self._max_bytes:
             raise self._refuse_length()
-        chunks: list[bytes] = []
+        content = bytearray()
         try:
             try:
                 async with asyncio.timeout(limits.REQUEST_SECONDS):
-                    await self._receive(receive, chunks)
+                    await self._receive(receive, content, caller)
             except TimeoutError as error:
                 raise ProblemError(
                     "timeout",
@@ -52,29 +58,23 @@ class BodyReader:
                     retryable=True,
                     headers=CLOSE,
                 ) from error
-            yield b"".join(chunks)
+            body = bytes(content)
+            check_containers(body)
+            yield body
         finally:
-            self._bytes -= sum(map(len, chunks))
+            self.memory.give_back(caller, len(content))
 
-    async def _receive(self, receive: Receive, chunks: list[bytes]) -> None:
-        length, has_more = 0, True
+    async def _receive(self, receive: Receive, content: bytearray, caller: Caller) -> None:
+        has_more = True
         while has_more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientLeftError
             chunk, has_more = message.get("body", b""), message.get("more_body", False)
-            length += len(chunk)
-            if length > self._max_bytes:
+            if len(content) + len(chunk) > self._max_bytes:
                 raise self._refuse_length()
-            chunks.append(chunk)
-            self._bytes += len(chunk)
-            if self._bytes > limits.REQUEST_BODIES_BYTES:
-                raise ProblemError(
-                    "unavailable",
-                    "other requests take all the memory for bodies",
-                    retryable=True,
-                    headers=CLOSE,
-                )
+            content += chunk
+            self.memory.take(caller, len(chunk))
 
     def _refuse_length(self) -> ProblemError:
         return ProblemError(

@@ -9,6 +9,7 @@ from mcp_context_persistence.service.keys import SCOPES, KeyFile
 from mcp_context_persistence.service.lease import LOCAL_PREFIX, LocalSecret
 from mcp_context_persistence.service.settings import ServiceSettings, is_loopback
 
+NEIGHBOR = "loopback"  # id of all callers of a service without keys
 NEEDS_KEY = {"WWW-Authenticate": "Bearer"}
 
 
@@ -83,7 +84,7 @@ class Credentials:
                 "this service has no keys, so it answers only on its own machine; "
                 "make one with: context-persistence keys create",
             )
-        return Caller(id="loopback", namespace=self._settings.namespace, scopes=frozenset(SCOPES))
+        return Caller(id=NEIGHBOR, namespace=self._settings.namespace, scopes=frozenset(SCOPES))
 
     def _read_token(self, token: str) -> Caller | None:
         if token.startswith(LOCAL_PREFIX):

@@ -8,8 +8,7 @@ body is read here, in whole, so that nothing behind the guard waits for a client
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -25,16 +24,16 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
 from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.rest.shares import Shares
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from mcp_context_persistence.rest.request_metrics import RequestMetrics
 
 SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
 MINUTE_SECONDS = 60
-FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-client-ip", "via")  # how names begin
+RESPONSE_CHUNK_BYTES = 65_536  # of a response that are sent together
 
 Answer = Callable[[Headers], Awaitable[Response]]
 
@@ -65,7 +64,7 @@ class Guard:
         self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
         self._bodies = BodyReader(settings.body_bytes)
-        self._requests = 0  # that are let in and not answered yet
+        self._shares = Shares(threads=settings.threads, waiting=settings.waiting)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
@@ -110,19 +109,22 @@ class Guard:
             return
         client = scope["client"][0] if scope.get("client") else ""
         caller = self._credentials.identify(
-            headers.get("authorization"),
+            _read_authorization(headers),
             client=client,
             host=host,
-            is_forwarded=any(name in headers for name in FORWARDED),
+            is_forwarded=any(name.startswith(FORWARDED) for name in headers),
         )
         self._check_rate(caller)
         scope["state"]["caller"] = caller
-        async with self._count_request():
+        async with self._shares.count(caller):
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise ProblemError(
                     "unsupported-media-type", "send the body without Content-Encoding"
                 )
-            async with self._bodies.read(headers, receive) as body:
+            async with (
+                self._bodies.read(headers, receive, caller) as body,
+                self._shares.run(caller),
+            ):
                 await self._app(scope, replay(body, receive), send)
 
     def _check_host(self, headers: Headers) -> str:
@@ -131,7 +133,7 @@ class Guard:
         if len(values) != 1:
             raise ProblemError("bad-request", "the header Host must be there once")
         name, _, port = values[0].lower().rpartition(":")
-        host = name if name and port.isdigit() else values[0].lower()
+        host = name if name and port.isascii() and port.isdigit() else values[0].lower()
         if host not in LOOPBACK_HOSTS and host not in self._settings.hosts:
             raise ProblemError(
                 "wrong-host",
@@ -141,6 +143,8 @@ class Guard:
 
     def _check_origin(self, headers: Headers) -> None:
         """Refuse pages of other sites: a browser sends its own credentials for them."""
+        if "origin" not in headers and headers.get("sec-fetch-site") == "cross-site":
+            raise ProblemError("forbidden", "pages of other sites may not call")
         for origin in headers.getlist("origin"):
             scheme, _, rest = origin.lower().partition("://")
             host = rest.rpartition(":")[0] if rest.rpartition(":")[2].isdigit() else rest
@@ -172,25 +176,40 @@ class Guard:
             headers={"Retry-After": str(seconds)},
         )
 
-    @asynccontextmanager
-    async def _count_request(self) -> "AsyncIterator[None]":
-        """Count a request while it is answered; refuse it where too many wait."""
-        if self._requests >= self._settings.threads + self._settings.waiting:
-            raise ProblemError("unavailable", "too many requests wait", retryable=True)
-        self._requests += 1
-        try:
-            yield
-        finally:
-            self._requests -= 1
-
 
 async def _send_in_time(send: Send, message: Message) -> None:
-    """Send a part of a response; a client that does not read it is taken for gone."""
-    try:
-        async with asyncio.timeout(limits.REQUEST_SECONDS):
-            await send(message)
-    except TimeoutError as error:
-        raise ClientLeftError from error
+    """Send a part of a response; a client that does not read it is taken for gone.
+
+    A long part is sent in pieces, so that it does not lie in the memory of the connection, where
+    nobody counts it.
+    """
+    for piece in _split(message):
+        try:
+            async with asyncio.timeout(limits.REQUEST_SECONDS):
+                await send(piece)
+                if piece.get("more_body"):
+                    await asyncio.sleep(0)  # for the others, and for the news that nobody reads
+        except TimeoutError as error:
+            raise ClientLeftError from error
+
+
+def _split(message: Message) -> Iterator[Message]:
+    body = message.get("body", b"")
+    if len(body) <= RESPONSE_CHUNK_BYTES:
+        yield message
+        return
+    for start in range(0, len(body), RESPONSE_CHUNK_BYTES):
+        end = start + RESPONSE_CHUNK_BYTES
+        has_more = end < len(body) or message.get("more_body", False)
+        yield {**message, "body": body[start:end], "more_body": has_more}
+
+
+def _read_authorization(headers: Headers) -> str | None:
+    """Return the credential; of several, a proxy could have checked another one."""
+    values = headers.getlist("authorization")
+    if len(values) > 1:
+        raise ProblemError("bad-request", "the header Authorization is there more than once")
+    return values[0] if values else None
 
 
 def _read_path(scope: Scope) -> str:

@@ -1,5 +1,6 @@
 """Whether the service can answer: the store answers, and its models are loaded."""
 
+import gc
 import logging
 import threading
 import time
@@ -79,5 +80,8 @@ class Readiness:
                     log.warning("the service is not ready: %s", reason)
                 self._stop.wait(PAUSE_SECONDS)
             else:
+                # The models stay: no collection of garbage looks through them again, which would
+                # stop all requests for as long.
+                gc.freeze()
                 self._models = "ready"
                 return

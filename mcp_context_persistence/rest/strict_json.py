@@ -9,6 +9,9 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.problems import ProblemError
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+# Also one without an end. Nothing is tried twice, so that it takes one pass whatever was sent.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+QUOTES_PER_CONTAINER = 20  # more of them take too long to look at
 _INTEGER_CHARACTERS = 20  # of a sign and 64 bits
 
 
@@ -38,6 +41,26 @@ def load_json(data: bytes) -> Any:
     if _SURROGATE.search(data):
         _check_surrogates(value)
     return value
+
+
+def check_containers(data: bytes) -> None:
+    """Refuse a text in JSON with so many arrays and objects that its parser would stop all else.
+
+    Raises:
+        ProblemError: It has more of them than the limit.
+    """
+    if _count_containers(data) <= limits.JSON_CONTAINERS:
+        return
+    if data.count(b'"') <= QUOTES_PER_CONTAINER * limits.JSON_CONTAINERS:
+        data = _STRING.sub(b"", data)  # texts may have as many brackets as they like
+    if _count_containers(data) > limits.JSON_CONTAINERS:
+        raise ProblemError(
+            "too-large", f"the body has more than {limits.JSON_CONTAINERS:,} arrays and objects"
+        )
+
+
+def _count_containers(data: bytes) -> int:
+    return data.count(b"[") + data.count(b"{")
 
 
 def _refuse(detail: str) -> ProblemError:

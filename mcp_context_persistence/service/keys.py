@@ -8,6 +8,7 @@ import hmac
 import json
 import re
 import secrets
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.store import replace_file
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 
-SCOPES = ("read", "write", "forget", "admin")
+SCOPES = ("read", "write", "forget", "admin", "metrics")
 KEY = re.compile(r"cp_([0-9a-f]{8})_([A-Za-z0-9_-]{43})")
 LOCK_SECONDS = 10.0
 ROTATION_HOURS = 24.0  # for which a rotated key stays valid
@@ -161,11 +162,19 @@ class KeyFile:
             version = entry.st_ino, entry.st_mtime_ns, entry.st_size
             if version == self._version:
                 return
-            self._secret, self._keys = _read(self.path.read_text(encoding="utf-8"))
+            is_file = stat.S_ISREG(entry.st_mode)  # to read a pipe would never end
+            self._secret, self._keys = _read(self.path.read_text("utf-8") if is_file else "")
             self._version = version
         except FileNotFoundError:
             self._version, self._keys, self._secret = None, {}, b""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            RecursionError,
+        ) as error:
             self._version, self._keys = None, {}
             raise DatabaseError("The file of the keys cannot be read.", retryable=True) from error
 

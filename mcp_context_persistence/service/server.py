@@ -80,7 +80,7 @@ def serve(
     folder = settings.folder
     lease = _take_lease(folder, settings) if folder else None
     try:
-        listener = _listen(host, port)
+        listener = listen(host, port)
         try:
             secret = lease.secret if lease else LocalSecret()
             _raise_file_limit()
@@ -105,7 +105,12 @@ def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
     return lease
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listener.
+
+    Raises:
+        DatabaseError: The address cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends without delay only where the protocol is named; else an answer waits 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

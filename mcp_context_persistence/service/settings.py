@@ -80,8 +80,13 @@ class ServiceSettings:
 
     @property
     def has_keys(self) -> bool:
-        """Whether callers need a key: the file of keys exists."""
-        return self.keys_file is not None and self.keys_file.exists()
+        """Whether callers need a key: the file of keys exists, or nobody can tell."""
+        try:
+            return self.keys_file is not None and bool(self.keys_file.lstat())
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # such as a folder that may not be read
+            return True
 
     @property
     def folder(self) -> Path | None:

@@ -15,7 +15,7 @@ from mcp_context_persistence.main import create_service
 from mcp_context_persistence.rest.app import BuildDoors, create_app
 from mcp_context_persistence.service.folders import digest_settings, service_folder
 from mcp_context_persistence.service.lease import LocalSecret, ServiceLease
-from mcp_context_persistence.service.server import configure
+from mcp_context_persistence.service.server import configure, listen
 from mcp_context_persistence.service.settings import ServiceSettings
 
 
@@ -50,9 +50,7 @@ def run_service(
         if build_doors
         else create_service(settings, secret=secret)
     )
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the command has it
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(1_024)
+    listener = listen("127.0.0.1", 0)
     server = uvicorn.Server(configure(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

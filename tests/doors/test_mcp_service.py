@@ -82,6 +82,27 @@ def test_a_key_calls_only_the_tools_of_its_scopes(world):
     assert not call(world, "all", "forget", id=document).is_error
 
 
+def test_other_methods_hold_no_place_among_the_requests(world):
+    """A GET would be a stream without an end."""
+    service, _ = world
+    headers = {"Accept": "application/json, text/event-stream"}
+    with service.open_client(world[1]["read"]) as client:
+        for version in (None, "2025-06-18", "2026-07-28"):
+            names = {"MCP-Protocol-Version": version} if version else {}
+            for method in ("GET", "HEAD", "DELETE", "PUT"):
+                response = client.request(method, "/mcp", headers=headers | names)
+                assert response.status_code == 405
+                assert response.headers["allow"] == "POST"
+
+
+def test_many_unknown_arguments_are_not_all_explained(world):
+    arguments = {f"name_{number}": number for number in range(1_000)}
+    refused = call(world, "read", "recall", query="lighthouse", **arguments)
+    assert refused.is_error
+    assert "name_4" in refused.content[0].text
+    assert len(refused.content[0].text) < 2_000
+
+
 def test_the_guard_stands_before_it(world):
     service, tokens = world
     message = {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}

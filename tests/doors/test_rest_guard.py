@@ -67,9 +67,19 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
             connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert has_begun.wait(30)
             guard = find_guard(service)
-            wait_until(lambda: guard._requests == 0)
+            wait_until(lambda: guard._shares.requests == 0)
         with service.open_client() as http:
             assert http.get("/healthz").status_code == 200
+
+
+def test_a_file_of_keys_that_cannot_be_looked_at_opens_nothing(tmp_path):
+    (tmp_path / "to_nothing").symlink_to(tmp_path / "missing")
+    (tmp_path / "to_itself").symlink_to(tmp_path / "to_itself")
+    for name, is_closed in (
+        ("missing", False), ("to_nothing", True), ("to_itself", True), ("x" * 300, True)
+    ):  # fmt: skip
+        settings = replace(SETTINGS, keys_file=tmp_path / name)
+        assert settings.has_keys is is_closed, name
 
 
 def test_a_first_key_closes_the_service_at_once(tmp_path):

@@ -103,6 +103,8 @@ def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
         ({"Origin": "http://localhost.memory.example"}, 403, "forbidden"),
         ({"Origin": "http://localhost@memory.example:80"}, 403, "forbidden"),
         ({"Origin": "file://localhost"}, 403, "forbidden"),
+        ({"Sec-Fetch-Site": "cross-site"}, 403, "forbidden"),  # such as an image of a page
+        ({"Host": b"localhost:\xb2"}, 421, "wrong-host"),
     ],
 )
 def test_other_hosts_and_origins_are_refused(http, headers, status, kind):
@@ -110,9 +112,17 @@ def test_other_hosts_and_origins_are_refused(http, headers, status, kind):
         check_problem(http.get(path, headers=headers), status, kind)
 
 
-@pytest.mark.parametrize("name", ["Forwarded", "X-Forwarded-For", "X-Real-IP", "Via"])
+@pytest.mark.parametrize(
+    "name", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "X-Client-IP", "Via"]
+)
 def test_a_proxy_is_not_taken_for_this_machine(http, name):
     check_problem(http.get("/v1/stats", headers={name: "203.0.113.9"}), 403, "forbidden")
+
+
+def test_two_credentials_are_refused(http):
+    for values in (("Bearer a", "Bearer b"), ("Bearer a", "Bearer a")):
+        headers = [("Authorization", value) for value in values]
+        check_problem(http.get("/v1/stats", headers=headers), 400, "bad-request")
 
 
 def test_listed_hosts_and_origins_are_let_in():
@@ -181,7 +191,7 @@ def test_clients_that_leave_in_the_middle_of_a_body_leave_nothing(service, http)
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(head + b'Content-Length: 1000\r\n\r\n{"query": "se')
     guard = find_guard(service)
-    wait_until(lambda: guard._requests == 0 and guard._bodies._bytes == 0)
+    wait_until(lambda: guard._shares.requests == 0 and guard._bodies.memory.bytes == 0)
     assert http.get("/healthz").status_code == 200
 
 
@@ -259,7 +269,7 @@ def test_calls_run_in_threads_and_the_queue_before_them_is_bounded(monkeypatch):
             try:
                 assert entered.acquire(timeout=30)
                 assert entered.acquire(timeout=30)
-                wait_until(lambda: find_guard(service)._requests == 3)
+                wait_until(lambda: find_guard(service)._shares.requests == 3)
                 assert http.get("/healthz").status_code == 200
                 response = http.post("/v1/search", content=SEARCH, headers=JSON)
                 check_problem(response, 503, "unavailable")

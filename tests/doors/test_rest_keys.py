@@ -221,10 +221,13 @@ def test_a_damaged_file_of_keys_lets_nobody_in(world):
     service, keys, _, tokens = world
     text = keys.path.read_text()
     with service.open_client(tokens[0]) as client:
-        for damaged in ("", "{", '{"secret": "", "keys": [{"id": "a"}]}', "[]"):
+        for damaged in ("", "{", '{"secret": "", "keys": [{"id": "a"}]}', "[]", "[" * 100_000):
             keys.path.write_text(damaged)
             response = client.get("/v1/stats")
             assert response.status_code == 503, response.text
+        keys.path.unlink()
+        os.mkfifo(keys.path)  # to read it would never end
+        assert client.get("/v1/stats").status_code == 503
         keys.path.unlink()
         assert client.get("/v1/stats").status_code == 401
         keys.path.write_text(text)

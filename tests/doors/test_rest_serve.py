@@ -19,7 +19,7 @@ import pytest
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.lease import ServiceLease, find_service
-from mcp_context_persistence.service.server import _listen
+from mcp_context_persistence.service.server import listen
 from tests.doors.rest_service import wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
@@ -67,7 +67,7 @@ def database(server):
 
 def test_answers_are_not_held_back():
     """Only for connections of this protocol, asyncio sets TCP_NODELAY."""
-    with _listen("127.0.0.1", 0) as listener:
+    with listen("127.0.0.1", 0) as listener:
         assert listener.proto == socket.IPPROTO_TCP
 
 
@@ -146,7 +146,7 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
 
 def test_answers_are_sent_without_delay():
     """Asyncio does that for sockets whose protocol is named, see `base_events._set_nodelay`."""
-    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.proto == socket.IPPROTO_TCP
