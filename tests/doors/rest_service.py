@@ -50,7 +50,7 @@ def run_service(
         if build_doors
         else create_service(settings, secret=secret)
     )
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # as the command has it
+    listener = socket.socket(proto=socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(1_024)
     server = uvicorn.Server(configure(app))

@@ -65,6 +65,12 @@ def database(server):
     }
 
 
+def test_answers_are_not_held_back():
+    """Only for connections of this protocol, asyncio sets TCP_NODELAY."""
+    with _listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
+
+
 def test_a_service_is_found_drains_and_stops(server, database, namespace, tmp_path):
     database |= {"XDG_DATA_HOME": str(tmp_path)}
     with serving("--port", "0", "--namespace", namespace, **database) as (process, url):
@@ -138,20 +144,34 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
     assert "Traceback" not in refused.stderr
 
 
-def test_answers_are_sent_without_delay():
-    """Asyncio does that for sockets whose protocol is named, see `base_events._set_nodelay`."""
-    with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        accepted, _ = listener.accept()
-        with accepted:
-            assert accepted.proto == socket.IPPROTO_TCP
-
-
 def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     refused = run_command(
         "serve", "--port", "0", CONTEXT_API_KEYS_FILE=str(tmp_path / "missing"), **database
     )
     assert refused.returncode == 2
     assert "CONTEXT_API_KEYS_FILE" in refused.stderr
+
+
+@pytest.mark.parametrize("log_format", ["", "text", "json"])
+def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    with serving("--port", "0", LOG_FORMAT=log_format, **variables) as (process, _):
+        lines = [process.stderr.readline()]
+        process.send_signal(signal.SIGTERM)
+        lines += process.communicate()[1].splitlines()
+    assert (len(lines), process.returncode) == (1, 0), lines
+    if log_format == "json":
+        assert json.loads(lines[0])["level"] == "WARNING"
+    else:
+        assert "service - WARNING - the service is not ready" in lines[0]
+
+
+def test_a_redis_that_is_no_address_is_refused(tmp_path):
+    refused = run_command(
+        "serve", CONTEXT_API_REDIS_URL="localhost:6379", XDG_DATA_HOME=str(tmp_path)
+    )
+    assert refused.returncode == 2
+    assert "redis_url" in refused.stderr
 
 
 def test_keys_are_made_listed_rotated_and_revoked(tmp_path):
