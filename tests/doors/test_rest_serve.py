@@ -144,14 +144,6 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
     assert "Traceback" not in refused.stderr
 
 
-def test_answers_are_sent_without_delay():
-    """Asyncio does that for sockets whose protocol is named, see `base_events._set_nodelay`."""
-    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
-        accepted, _ = listener.accept()
-        with accepted:
-            assert accepted.proto == socket.IPPROTO_TCP
-
-
 def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     refused = run_command(
         "serve", "--port", "0", CONTEXT_API_KEYS_FILE=str(tmp_path / "missing"), **database
