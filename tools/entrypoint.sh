@@ -1,5 +1,5 @@
 #!/bin/bash
-# Starts Neo4j with the contract of the official image: NEO4J_AUTH, NEO4J_PLUGINS and NEO4J_<setting> (a dot is "_", an underscore "__").
+# Starts Neo4j with the contract of the official image: NEO4J_AUTH, NEO4J_AUTH_FILE, NEO4J_PLUGINS and NEO4J_<setting> (a dot is "_", an underscore "__").
 set -eu
 
 home=/var/lib/neo4j
@@ -40,8 +40,14 @@ neo4j-admin)
 *) as_neo4j "$@" ;;
 esac
 
+if [ -n "${NEO4J_AUTH_FILE:-}" ]; then
+  [ -z "${NEO4J_AUTH:-}" ] || fail "set NEO4J_AUTH or NEO4J_AUTH_FILE, not both"
+  NEO4J_AUTH=$(cat "$NEO4J_AUTH_FILE") || fail "NEO4J_AUTH_FILE: the file cannot be read"
+fi
+
 for name in $(compgen -e NEO4J_); do
   case "$name" in
+  NEO4J_AUTH_FILE) continue ;;
   NEO4J_AUTH | NEO4J_PLUGINS | NEO4J_HOME | NEO4J_CONF | NEO4J_EDITION | NEO4J_ACCEPT_LICENSE_AGREEMENT | NEO4J_DEBUG) continue ;;
   esac
   set_setting "$(echo "${name#NEO4J_}" | sed 's/_/./g; s/\.\./_/g')" "${!name}"

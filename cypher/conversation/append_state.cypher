@@ -11,7 +11,7 @@
 // The conversation is locked as in `conversation/state`, and the revision is read first.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["m-1"], prefixes: ["conv-123:"], count: 1}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
-REMOVE c.version
+REMOVE c.lock
 WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 OPTIONAL MATCH (hinted:Message {namespace: $batch.namespace, id: c.last_id})

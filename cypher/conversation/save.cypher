@@ -11,10 +11,10 @@
 // others lead away from it, these are alternatives.
 // The mentions of `stale_ids` and their support of relationships are deleted before new ones are
 // written. A sentence of the old text is no longer their evidence, nor the description of an entity
-// that no other text describes so. `REMOVE m.fresh` locks a message
+// that no other text describes so. `REMOVE m.lock` locks a message
 // before its mentions are read, because a merge or a reextraction may just move them.
 // A proposed decision is deleted with the last message that contains its sentence; its time is that
-// of the first such message. A reviewed decision stays. `REMOVE d.fresh` locks it before its status
+// of the first such message. A reviewed decision stays. `REMOVE d.lock` locks it before its status
 // is read.
 // The instructions of changed and removed messages (`restated_ids`) are deleted, except those that
 // the messages still state (`instruction_ids`); a retired one stays retired.
@@ -42,7 +42,7 @@ WITH c
 CALL () {
   UNWIND $batch.stale_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
-  REMOVE m.fresh
+  REMOVE m.lock
   WITH m
   MATCH (m)-[mention:MENTIONS]->(e:Entity)
   WITH m, mention, e, CASE WHEN e.origin = 'extracted' AND e.description <> ''
@@ -85,7 +85,7 @@ CALL () {
   UNWIND $batch.stale_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})<-[support:EVIDENCED_BY]-(d:Decision)
   WHERE id IN $batch.removed_ids OR NOT m.content CONTAINS d.outcome
-  REMOVE d.fresh
+  REMOVE d.lock
   WITH support, d
   WHERE d.status = 'proposed'
   DELETE support

@@ -11,7 +11,7 @@
 // are read only where there are branches.
 :param batch => {namespace: "default", conversation_id: "conv-123", ids: ["conv-123:0"]}
 OPTIONAL MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
-REMOVE c.version
+REMOVE c.lock
 WITH c, coalesce(c.revision, 0) AS revision
 OPTIONAL MATCH (p:EntityPatterns {namespace: $batch.namespace})
 CALL (c) {

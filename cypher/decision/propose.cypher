@@ -6,7 +6,7 @@
 // Plan: one seek per message. The transaction has locked the conversation, as all writers of its
 // messages do. With a new text of a decision it gets another revision, so that a save that has read
 // the conversation before reads it again: it must know which decisions quote the texts that it
-// replaces. `REMOVE d.fresh` locks the decision before its status is read. Entities come sorted by
+// replaces. `REMOVE d.lock` locks the decision before its status is read. Entities come sorted by
 // id, so that writers take locks in the same order.
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one.
@@ -25,7 +25,7 @@ WHERE size(messages) = size($batch.evidence)
 MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.status = 'proposed', d.fresh = true
 WITH c, d, messages, first_ms, coalesce(d.fresh, false) AS created
-REMOVE d.fresh
+REMOVE d.fresh, d.lock
 SET c.revision = c.revision
   + CASE WHEN created OR (d.status = 'proposed' AND d.context <> $batch.properties.context) THEN 1 ELSE 0 END
 WITH c, d, messages, first_ms, created

@@ -4,11 +4,11 @@
 // Columns: the decision (id, conversation_id, decision_type, context, outcome, stated_confidence,
 // created_ms), status (the new one), before (the old one). No row: the decision does not exist, or
 // it was rejected before and cannot be accepted any more.
-// Plan: one seek. `REMOVE d.fresh` locks the node before its status is read; a refused acceptance
+// Plan: one seek. `REMOVE d.lock` locks the node before its status is read; a refused acceptance
 // writes nothing.
 :param batch => {namespace: "default", id: "conv-123:decision:1", status: "accepted", now: 1767225600000}
 MATCH (d:Decision {namespace: $batch.namespace, id: $batch.id})
-REMOVE d.fresh
+REMOVE d.lock
 WITH d, coalesce(d.status, 'accepted') AS before
 WHERE before <> 'rejected' OR $batch.status = 'rejected'
 SET d.status = $batch.status, d.updated_ms = $batch.now

@@ -12,11 +12,11 @@ MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c += $batch.conversation, c.revision = 0, c.created_ms = $batch.now,
   c.updated_ms = $batch.now, c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS conversation_created
-REMOVE c.fresh
+REMOVE c.fresh, c.lock
 MERGE (d:Decision {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
 WITH c, d, conversation_created, coalesce(d.fresh, false) AS created
-REMOVE d.fresh
+REMOVE d.fresh, d.lock
 SET d += $batch.properties, d.updated_ms = $batch.now, d.timestamp_ms = d.created_ms,
   d.project = coalesce(c.project, ''),
   d.facets = $batch.properties.facets + [

@@ -8,7 +8,7 @@
 UNWIND $batch.ids AS id
 MATCH (:Message {namespace: $batch.namespace, id: id})<-[:EVIDENCED_BY]-(d:Decision)
 WITH DISTINCT d ORDER BY d.id
-REMOVE d.fresh
+REMOVE d.lock
 WITH d
 WHERE d.outcome IS NOT NULL
 CALL (d) {

@@ -37,7 +37,7 @@ CALL () {
     MATCH (t:Conversation {namespace: $batch.namespace, id: id})
     RETURN t, 'conversation' AS kind
   }
-  REMOVE t.fresh
+  REMOVE t.lock
   RETURN collect(t) AS texts, collect(CASE WHEN kind <> 'conversation' THEN t.id END) AS ids,
     count(CASE WHEN kind = 'message' THEN 1 END) AS messages,
     count(CASE WHEN kind = 'passage' THEN 1 END) AS passages,

@@ -17,12 +17,12 @@ CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
 WITH d, coalesce(d.fresh, false) AS created
-REMOVE d.fresh
+REMOVE d.fresh, d.lock
 SET d += $batch.properties, d.updated_ms = $batch.now
 WITH d, created
 CALL (d) {
   MATCH (d)-[:HAS_CHUNK]->(old:Chunk)
-  REMOVE old.fresh
+  REMOVE old.lock
   WITH old
   OPTIONAL MATCH (old)-[:MENTIONS]->(e:Entity)
   CALL (old, e) {

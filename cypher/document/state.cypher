@@ -5,6 +5,6 @@
 // another save is being committed, its hash may be visible before its passages.
 :param batch => {namespace: "default", id: "handbook"}
 MATCH (d:Document {namespace: $batch.namespace, id: $batch.id})
-REMOVE d.fresh
+REMOVE d.lock
 WITH d
 RETURN d.hash AS hash, d.created_ms AS created_ms;

@@ -7,7 +7,7 @@ MERGE (c:Conversation {namespace: $batch.namespace, id: row.id})
 ON CREATE SET c += row.properties, c.revision = 0, c.updated_ms = $batch.now,
   c.kind = 'conversation', c.fresh = true
 WITH c, coalesce(c.fresh, false) AS is_new
-REMOVE c.fresh
+REMOVE c.fresh, c.lock
 WITH sum(CASE WHEN is_new THEN 1 ELSE 0 END) AS created
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})

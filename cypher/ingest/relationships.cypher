@@ -7,7 +7,7 @@
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
-REMOVE a.version, b.version
+REMOVE a.lock, b.lock
 MERGE (a)-[r:$(row.type)]->(b)
 SET r += row.properties, r.updated_ms = $batch.now
 WITH count(CASE WHEN a:Entity AND b:Entity THEN r END) AS written

@@ -1,10 +1,10 @@
 // Retire an instruction: it stays, but no search finds it and no prompt context has it.
 // Columns: item (map), changed (boolean). No row: there is no such instruction.
-// Plan: one seek. `REMOVE i.fresh` locks the node before its status is read. One that was deleted
+// Plan: one seek. `REMOVE i.lock` locks the node before its status is read. One that was deleted
 // meanwhile has none.
 :param batch => {namespace: "default", id: "instruction:1", now: 1767225600000}
 MATCH (i:Instruction {namespace: $batch.namespace, id: $batch.id})
-REMOVE i.fresh
+REMOVE i.lock
 WITH i, i.status <> 'retired' AS changed
 WHERE i.status IS NOT NULL
 CALL (i) {

@@ -10,7 +10,7 @@ CYPHER replan=skip
 MERGE (i:Instruction {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET i.created_ms = $batch.now, i.fresh = true
 WITH i, coalesce(i.fresh, false) AS created
-REMOVE i.fresh, i[$batch.expected_state.inactive_property]
+REMOVE i.fresh, i.lock, i[$batch.expected_state.inactive_property]
 WITH i, created
 CALL (i) {
   MATCH (x:Instruction {namespace: $batch.namespace, address: $batch.properties.address})

@@ -8,7 +8,7 @@
 // constraint, which starts with the namespace.
 :param namespace => "default"
 MATCH (v:NamespaceVersion {namespace: $namespace})
-REMOVE v.updated_ms
+REMOVE v.lock
 WITH v
 WITH v.namespace AS namespace, coalesce(v.merges, 0) AS merges
 CALL (namespace) {

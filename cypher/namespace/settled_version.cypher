@@ -6,6 +6,6 @@
 // be outdated by then, and `namespace` would also lock the entry of its constraint: a deadlock.
 :param namespace => "default"
 MATCH (v:NamespaceVersion {namespace: $namespace})
-REMOVE v.updated_ms
+REMOVE v.lock
 WITH v
 RETURN v.version AS version, coalesce(v.merges, 0) AS merges;

@@ -6,7 +6,7 @@
 :param namespace => "default"
 :param known_version => 0
 MATCH (p:EntityPatterns {namespace: $namespace})
-REMOVE p.fresh
+REMOVE p.lock
 WITH p
 RETURN p.version AS version,
   CASE WHEN p.version = $known_version THEN null ELSE p.patterns END AS patterns;

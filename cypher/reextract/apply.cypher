@@ -4,7 +4,7 @@
 // `retyped` are extracted entities whose type changes: their label and filter tokens change, and
 // the filter tokens of the texts that mention them.
 // Plan: each text is locked before its guard is read. Entities come sorted by id, so that
-// concurrent writers take locks in the same order; `REMOVE e.version` locks those that exist.
+// concurrent writers take locks in the same order; `REMOVE e.lock` locks those that exist.
 // A relationship that another writer deletes while this one waits for it is missing at the end.
 // If a concurrent merge or unmerge has moved mentions meanwhile, a text mentions too much. In both
 // cases a guard rolls everything back.
@@ -39,7 +39,7 @@ CALL () {
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
   ON CREATE SET e += row.properties, e.created_ms = $batch.now, e.updated_ms = $batch.now,
     e:$(row.label)
-  REMOVE e.version
+  REMOVE e.lock
   WITH e, row
   CALL (e, row) {
     WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL

@@ -13,7 +13,7 @@
 UNWIND $batch.rows AS row
 MATCH (a:Entity {namespace: $batch.namespace, id: row.source})
 MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
-REMOVE a.version, b.version
+REMOVE a.lock, b.lock
 WITH row, a, b
 MERGE (a)-[r:$(row.type)]->(b)
 ON CREATE SET r.created_ms = $batch.now, r.fresh = true, r.sources = []

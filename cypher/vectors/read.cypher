@@ -8,7 +8,7 @@
 // and a new number of merges their old relationships.
 :param namespace => "default"
 MATCH (v:NamespaceVersion {namespace: $namespace})
-REMOVE v.updated_ms
+REMOVE v.lock
 WITH v
 WHERE v.vectors_revision IS NOT NULL
 RETURN v.vectors_revision AS revision,

@@ -2,9 +2,9 @@
 
 The first process to attach starts the server, through a small supervisor; later ones attach to it.
 The server stops after the last one. Who calls whom: `lifecycle` opens an `attachment`, which joins
-or starts the server (`startup`) with the command line of `launch`; the new `supervisor` starts Java
-(`server_process`). The names below load their modules at first use, because the
-supervisor imports this package with the standard library alone.
+or starts the server (`joining`) with the command line of `server_specification`; the new
+`supervisor` starts Java (`server_process`). The names below load their modules at first use,
+because the supervisor imports this package with the standard library alone.
 """
 
 from importlib import import_module
@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mcp_context_persistence.kg.local.attachment import Attachment
     from mcp_context_persistence.kg.local.jars import Jars, provision
-    from mcp_context_persistence.kg.local.launch import make_start_cache
     from mcp_context_persistence.kg.local.lifecycle import attach, start, stop
+    from mcp_context_persistence.kg.local.server_specification import make_start_cache
     from mcp_context_persistence.kg.local.settings import ServerSettings, default_store
     from mcp_context_persistence.kg.local.status import (
         ServerSize,
@@ -50,7 +50,7 @@ _MODULES = {
     "attach": "lifecycle",
     "default_store": "settings",
     "list_clients": "status",
-    "make_start_cache": "launch",
+    "make_start_cache": "server_specification",
     "provision": "jars",
     "read_size": "status",
     "read_status": "status",

@@ -8,9 +8,9 @@ from mcp_context_persistence.kg.fork_safety import refuse_children
 from mcp_context_persistence.kg.local import leases, throwaway
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.identity import end_servers
+from mcp_context_persistence.kg.local.joining import join_server, translated_errors
 from mcp_context_persistence.kg.local.orders import order_stop
 from mcp_context_persistence.kg.local.settings import ServerSettings
-from mcp_context_persistence.kg.local.startup import join_server, translated_errors
 from mcp_context_persistence.kg.local.status import ServerStatus, read_status, resolve_path
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.progress import ReportProgress

@@ -38,7 +38,7 @@ class ServerProcess:
         """Create it; `spawn` starts the process.
 
         Args:
-            specification: Made by `launch.make_specification`.
+            specification: Made by `server_specification.make_specification`.
             store: The store's files.
         """
         self._specification, self._store = specification, store

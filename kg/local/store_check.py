@@ -43,7 +43,7 @@ def check_files(
 
     Args:
         store: The store's files.
-        specification: Made by `launch.make_specification`.
+        specification: Made by `server_specification.make_specification`.
         is_needed: Whether to go on.
 
     Returns:

@@ -72,7 +72,7 @@ class Supervisor:
         """Create it; `run` starts the server.
 
         Args:
-            specification: Made by `launch.make_specification`.
+            specification: Made by `server_specification.make_specification`.
             server_lock: The descriptor that holds `server.lock`.
         """
         self.specification = specification

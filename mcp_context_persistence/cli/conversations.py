@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mcp_context_persistence.cli.exit_codes import BAD_INPUT, PARTLY_DONE, InputError
+from mcp_context_persistence.cli.exit_codes import PARTLY_DONE, InputError, report
 from mcp_context_persistence.cli.help_pages import command
 from mcp_context_persistence.cli.inputs import (
     file_argument,
@@ -16,6 +16,7 @@ from mcp_context_persistence.cli.inputs import (
 )
 from mcp_context_persistence.cli.output import print_json, print_text
 from mcp_context_persistence.cli.session import Session, uses_store
+from mcp_context_persistence.kg.errors import DatabaseError
 
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
@@ -63,7 +64,7 @@ def _save_all(
     *,
     replace: bool,
 ) -> int:
-    saved = failed = 0
+    saved = failed = code = 0
     for group in _group(objects):
         responses = client.batch_save_conversations(
             [item for _, item in group], replace=replace, progress=_ignore
@@ -72,13 +73,13 @@ def _save_all(
             if response.success:
                 _print_id(session, response, response.conversation_id)
             else:
-                _report_failure(session, location, response)
+                code = _report_failure(session, location, response)
             saved, failed = saved + response.success, failed + (not response.success)
         session.count("conversations", saved + failed)
     session.end_count()
     if not saved + failed:
         raise InputError("there is no conversation to save")
-    return (PARTLY_DONE if saved else BAD_INPUT) if failed else 0
+    return PARTLY_DONE if saved and failed else code
 
 
 def _ignore(stage: str, done: int, total: int) -> None:
@@ -103,10 +104,14 @@ def _has_messages(item: Any) -> bool:
     return isinstance(item, dict) and isinstance(item.get("messages"), list)
 
 
-def _report_failure(session: Session, location: str, response: "SaveConversationResponse") -> None:
+def _report_failure(session: Session, location: str, response: "SaveConversationResponse") -> int:
+    """Print why a conversation was not saved, and return the exit code for it."""
     if session.as_json:
         print_json(response)
-    click.echo(f"error: {location}: {response.error}", err=True)
+    error = response.failure or DatabaseError(response.error or "", outcome="unknown")
+    text = f"{location}: {error}"
+    located = type(error)(text, retryable=error.retryable, outcome=error.outcome)
+    return report(located, as_json=session.as_json)
 
 
 def _print_id(session: Session, response: Any, item_id: str) -> None:

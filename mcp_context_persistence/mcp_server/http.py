@@ -21,10 +21,11 @@ def build_http_app(
     find_memory: FindMemory,
     options: ServerOptions | None = None,
     *,
+    path: str = PATH,
     allowed_hosts: Sequence[str] = LOOPBACK_HOSTS,
     allowed_origins: Sequence[str] = LOOPBACK_ORIGINS,
 ) -> Starlette:
-    """Build an application that answers `POST /mcp` with JSON and keeps no sessions.
+    """Build an application that answers POST at one address with JSON and keeps no sessions.
 
     It authenticates nobody: a middleware of the service does. Mount it last, at `/`. Where it is
     mounted, its own lifespan does not run; use `run_http_app` in that of the service.
@@ -33,6 +34,7 @@ def build_http_app(
         find_memory: Returns the memory for a request (a Starlette `Request`). What a middleware
             puts into `scope["state"]` is in `request.state`.
         options: Which tools there are.
+        path: The address.
         allowed_hosts: Values of the header Host, with `:*` for any port; others get 421.
         allowed_origins: Values of the header Origin, if there is one; others get 403.
 
@@ -41,7 +43,7 @@ def build_http_app(
     """
     server = build_server(find_memory, options)
     app = server.streamable_http_app(
-        streamable_http_path=PATH,
+        streamable_http_path=path,
         stateless_http=True,
         json_response=True,
         max_request_body_size=limits.MCP_REQUEST_BYTES,

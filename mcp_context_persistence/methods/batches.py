@@ -66,7 +66,8 @@ class BatchCalls:
 
         Returns:
             A response for each conversation, in their order. A conversation that failed has
-            `success=False` and `error`; the others are saved.
+            `success=False` and `error`; the others are saved. `failure` of its response is the
+            error itself.
 
         Raises:
             ValidationError: An argument is not valid. A single conversation that is not valid does

@@ -1,10 +1,11 @@
 """Responses of the methods for conversations."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
+from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.responses.base import Response
 
@@ -28,6 +29,17 @@ class SaveConversationResponse(Response):
     truncated: bool = Field(
         False, description="Whether a message mentions more entities than are extracted from a text"
     )
+    _failure: ContextPersistenceError | None = PrivateAttr(default=None)
+
+    @property
+    def failure(self) -> ContextPersistenceError | None:
+        """The error of a conversation of a batch that failed; it is no part of the JSON."""
+        return self._failure
+
+    def with_failure(self, error: ContextPersistenceError) -> Self:
+        """Note the error, and return the response."""
+        self._failure = error
+        return self
 
 
 class LoadConversationHistoryResponse(Response):

@@ -161,6 +161,7 @@ def from_validation_errors(
             it.
     """
     texts, first = [], None
+    errors = _leave_out_alternatives(errors)
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
         if kind == "extra_forbidden":
@@ -178,6 +179,20 @@ def from_validation_errors(
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
     )
+
+
+def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Leave out that a value is not of one type where it is of another one, and not valid."""
+    by_field: dict[Any, list[Mapping[str, Any]]] = {}
+    for error in errors:
+        by_field.setdefault(tuple(error["loc"][:1]), []).append(error)
+    return [
+        error
+        for group in by_field.values()
+        for error in group
+        if not str(error["type"]).endswith("_type")
+        or all(str(other["type"]).endswith("_type") for other in group)
+    ]
 
 
 def _find_class(error: ContextPersistenceError) -> str:

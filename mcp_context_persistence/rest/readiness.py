@@ -14,6 +14,7 @@ log = logging.getLogger("mcp_context_persistence.service")
 
 CHECK_SECONDS = 1.0  # for which an answer of the store is used again
 PAUSE_SECONDS = 1.0  # between attempts to open the store
+STOP_SECONDS = 10.0  # for the thread, which may be loading a model
 
 
 class Readiness:
@@ -39,8 +40,13 @@ class Readiness:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the thread end after what it does now."""
+        """Let the thread end after what it does now.
+
+        A thread that loads a model while the interpreter ends aborts the process.
+        """
         self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_SECONDS)
 
     def check(self) -> tuple[bool, Mapping[str, str]]:
         """Return whether all parts are ready, and the state of each of them."""

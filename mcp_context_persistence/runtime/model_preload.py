@@ -40,7 +40,11 @@ class ModelPreload:
         self._is_closed = False
         self._server_starts = threading.Event()
         self._is_open = threading.Event()
-        self._thread = threading.Thread(target=self._load, name="context-persistence-models")
+        # The end of the process waits for it, even where a daemon thread opens the client: a thread
+        # that is stopped while it imports compiled code aborts the process.
+        self._thread = threading.Thread(
+            target=self._load, name="context-persistence-models", daemon=False
+        )
         renew_locks_in_children(self)
 
     def start(self) -> None:

@@ -119,6 +119,8 @@ class ClientPool:
                 auth=settings.auth,
                 namespace=namespace,
             )
+            if settings.redis_url is not None:
+                client.configure_cache("redis", redis_url=settings.redis_url)
         except ContextPersistenceError as error:
             # Whatever the reason is, the caller is not the one who can mend it.
             entry.failure = DatabaseError(

@@ -1,5 +1,6 @@
 """Run the service in this process: one listener, one lease, one end."""
 
+import logging
 import resource
 import signal
 import socket
@@ -16,6 +17,7 @@ from mcp_context_persistence.kg.driver import url
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
+from mcp_context_persistence.runtime.telemetry.log_settings import TREE, TextFormatter
 from mcp_context_persistence.service.folders import find_target
 from mcp_context_persistence.service.lease import (
     LocalSecret,
@@ -75,6 +77,7 @@ def serve(
             "host: other machines can reach this address, and there are no keys; "
             "make one first: context-persistence keys create"
         )
+    _log_plain_lines()
     folder = settings.folder
     lease = _take_lease(folder, settings) if folder else None
     try:
@@ -109,7 +112,8 @@ def listen(host: str, port: int) -> socket.socket:
         DatabaseError: The address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Only with the number of the protocol does asyncio send small packets at once.
+    # Only if the protocol is named, asyncio sends answers at once (TCP_NODELAY). Else the kernel
+    # holds the body back for 40 ms.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -140,6 +144,18 @@ def configure(app: ASGIApp) -> uvicorn.Config:
         timeout_graceful_shutdown=DRAIN_SECONDS,
         h11_max_incomplete_event_size=limits.REQUEST_HEADER_BYTES,
     )
+
+
+def _log_plain_lines() -> None:
+    """Log warnings of the whole process as single lines, those of the library only once.
+
+    The MCP server would otherwise lay them out for a terminal, with the texts of errors.
+    """
+    own = logging.getLogger(TREE)
+    handler = logging.StreamHandler()
+    handler.setFormatter(TextFormatter())
+    handler.addFilter(lambda record: not (own.handlers and record.name.startswith(TREE)))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
 def _raise_file_limit() -> None:

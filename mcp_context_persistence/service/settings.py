@@ -30,6 +30,7 @@ class ServiceSettings:
         hosts: Names besides those of the loopback address that a request may have in `Host`.
         origins: Pages that may call, such as `https://memory.example`; those of the loopback
             address always may.
+        redis_url: The Redis in which responses are cached; None means no cache.
         requests_per_minute: Requests of a key.
         threads: Calls that run at the same time.
         waiting: Requests that wait for a thread.
@@ -43,6 +44,7 @@ class ServiceSettings:
     keys_file: Path | None = None
     hosts: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    redis_url: str | None = None
     requests_per_minute: int = limits.REQUESTS_PER_MINUTE
     threads: int = limits.SERVICE_THREADS
     waiting: int = limits.SERVICE_WAITING
@@ -59,12 +61,17 @@ class ServiceSettings:
             "namespace": os.environ.get("CONTEXT_API_NAMESPACE") or "default",
             "hosts": _split(os.environ.get("CONTEXT_API_HOSTS", "")),
             "origins": _split(os.environ.get("CONTEXT_API_ORIGINS", "")),
+            "redis_url": os.environ.get("CONTEXT_API_REDIS_URL") or None,
         }
         number = os.environ.get("CONTEXT_API_REQUESTS_PER_MINUTE")
         if number:
             environment["requests_per_minute"] = _read_number(number)
         settings = cls(**(environment | arguments))
         validation.check_identifier("namespace", settings.namespace, size=limits.NAMESPACE_BYTES)
+        if settings.redis_url is not None:
+            from mcp_context_persistence.runtime.cache import stores  # noqa: PLC0415 - seldom used
+
+            stores.connect_redis(settings.redis_url).close()
         if settings.keys_file is None:
             settings = replace(settings, keys_file=find_keys_file(settings.database_url))
             if os.environ.get(KEYS_VARIABLE) and not settings.has_keys:  # it would be open

@@ -322,4 +322,4 @@ def _failed_response(
         status="failed",
         embeddings_generated=0,
         processing_time=time.perf_counter() - start,
-    )
+    ).with_failure(error)

@@ -80,26 +80,6 @@ def test_json_that_is_not_strict_is_refused(http, body):
     assert response.json()["outcome"] == "not_applied"
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Content-Type": "text/plain"},
-        {"Content-Type": "application/xml"},
-        {"Content-Type": "application/json; charset=latin-1"},
-        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
-        {"Content-Type": "application/json", "Content-Encoding": "br"},
-    ],
-)
-def test_other_types_and_encodings_are_refused(http, headers):
-    response = http.post("/v1/search", content=SEARCH, headers=headers)
-    check_problem(response, 415, "unsupported-media-type")
-
-
-def test_a_body_where_none_is_taken_is_refused(http):
-    check_problem(http.request("GET", "/v1/stats", content=b"secret"), 422, "invalid")
-
-
 def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
     prefix, size = b'{"query": "', SETTINGS.body_bytes
     for length, status in ((size, 422), (size + 1, 413)):

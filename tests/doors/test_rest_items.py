@@ -142,14 +142,19 @@ def test_each_line_has_its_answer_in_order(rest):
         {"conversation_id": "line-2", "messages": []},
         {"conversation_id": "line-3", "messages": [{"role": "user", "content": "Three."}]},
         {"conversation_id": "line-4", "messages": [{"role": "secret", "content": "Four."}]},
+        {
+            "conversation_id": "line-5",
+            "messages": [{"id": "line-0-0", "role": "user", "content": "secret"}],
+        },
     ]
+    save(rest, "line-0")  # whose message cannot be another conversation's too
     lines = [json.dumps(row) for row in rows]
     lines[2:2] = ["", "{", '{"a": 1, "a": 2}', "[]", '{"conversation_id": "x", "secret": 1}']
     for kind in ("application/jsonl", "application/x-ndjson"):
         response = rest.post("/v1/ingest", content="\n".join(lines), headers={"Content-Type": kind})
         answers = [json.loads(line) for line in response.text.splitlines()]
         assert response.headers["content-type"] == "application/jsonl"
-        assert [answer["line"] for answer in answers] == list(range(1, 9))
+        assert [answer["line"] for answer in answers] == list(range(1, 10))
         assert [answer["line"] for answer in answers if "result" in answer] == [1, 7]
         problems = [answer["problem"] for answer in answers if "problem" in answer]
         assert {problem["status"] for problem in problems} == {422}

@@ -19,6 +19,7 @@ import pytest
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.lease import ServiceLease, find_service
+from mcp_context_persistence.service.server import listen
 from tests.doors.rest_service import wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
@@ -62,6 +63,12 @@ def database(server):
         "CONTEXT_DB_USER": server.user,
         "CONTEXT_DB_PASSWORD": server.password,
     }
+
+
+def test_answers_are_not_held_back():
+    """Only for connections of this protocol, asyncio sets TCP_NODELAY."""
+    with listen("127.0.0.1", 0) as listener:
+        assert listener.proto == socket.IPPROTO_TCP
 
 
 def test_a_service_is_found_drains_and_stops(server, database, namespace, tmp_path):
@@ -143,6 +150,28 @@ def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     )
     assert refused.returncode == 2
     assert "CONTEXT_API_KEYS_FILE" in refused.stderr
+
+
+@pytest.mark.parametrize("log_format", ["", "text", "json"])
+def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    with serving("--port", "0", LOG_FORMAT=log_format, **variables) as (process, _):
+        lines = [process.stderr.readline()]
+        process.send_signal(signal.SIGTERM)
+        lines += process.communicate()[1].splitlines()
+    assert (len(lines), process.returncode) == (1, 0), lines
+    if log_format == "json":
+        assert json.loads(lines[0])["level"] == "WARNING"
+    else:
+        assert "service - WARNING - the service is not ready" in lines[0]
+
+
+def test_a_redis_that_is_no_address_is_refused(tmp_path):
+    refused = run_command(
+        "serve", CONTEXT_API_REDIS_URL="localhost:6379", XDG_DATA_HOME=str(tmp_path)
+    )
+    assert refused.returncode == 2
+    assert "redis_url" in refused.stderr
 
 
 def test_keys_are_made_listed_rotated_and_revoked(tmp_path):

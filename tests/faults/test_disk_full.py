@@ -109,10 +109,10 @@ def test_a_store_without_free_space_is_refused_at_once(tmp_path):
 def test_a_disk_that_becomes_full_during_a_start_fails_the_start_early(
     tmp_path, monkeypatch, leave
 ):
-    from mcp_context_persistence.kg.local import startup
+    from mcp_context_persistence.kg.local import joining
 
     with small_disk(tmp_path / "disk", "60m") as disk, stopped_at_the_end(disk / "store"):
-        monkeypatch.setattr(startup, "check_space", lambda folder: fill(disk, leave=leave))
+        monkeypatch.setattr(joining, "check_space", lambda folder: fill(disk, leave=leave))
         began = time.monotonic()
         failures = []
         try:

@@ -265,10 +265,10 @@ def test_a_server_that_took_the_place_of_the_stopped_one_goes_on(managed):
 
 
 def test_calls_that_find_the_server_gone_at_the_same_time_start_it_once(managed, monkeypatch):
-    from mcp_context_persistence.kg.local import attachment, startup
+    from mcp_context_persistence.kg.local import attachment, joining
 
     address, joins, errors = managed._engine.connection.attachment, [], []
-    join = startup.join_server
+    join = joining.join_server
 
     def count(*args, **options):
         joins.append(threading.get_ident())

@@ -83,3 +83,20 @@ def test_the_text_of_a_statement_is_that_of_its_file():
     for name in cypher.list_names():
         source = (importlib.resources.files(cypher) / f"{name}.cypher").read_text()
         assert cypher.load(name).text in source
+
+
+def test_removing_the_property_that_no_node_has_locks_a_node(driver):
+    """With an unknown property key it would not."""
+    nodes = "MATCH (n:LockedNode)"
+    with driver.session() as one, driver.session() as other:
+        one.run("CREATE (:LockedNode)").consume()
+        try:
+            with one.begin_transaction() as holder:
+                holder.run(f"{nodes} REMOVE n.lock").consume()
+                with (
+                    pytest.raises(neo4j.exceptions.Neo4jError, match=r"[Tt]erminated|timed out"),
+                    other.begin_transaction(timeout=0.5) as waiter,
+                ):
+                    waiter.run(f"{nodes} SET n.seen = true").consume()
+        finally:
+            one.run(f"{nodes} DELETE n").consume()

@@ -1,4 +1,4 @@
-"""Start one Neo4j container for the folder; skip the folder, with a reason, where that fails."""
+"""Start containers for the folder; skip it, with a reason, where that fails."""
 
 import gc
 import os
@@ -7,9 +7,18 @@ import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+
+from tests.integration.composition import (
+    SERVICE_IMAGE,
+    Composition,
+    compose,
+    find_compose,
+    measure_start,
+)
 
 # The reaper needs another image, which may be unavailable; the fixture below removes its container.
 os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
@@ -17,6 +26,7 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 OFFICIAL = "neo4j:2026.02.3"
 LOOPBACK = ("localhost", "127.0.0.1")
 REASON = pytest.StashKey[str]()
+SECONDS = pytest.StashKey[float]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +62,37 @@ def container(request: pytest.FixtureRequest) -> Iterator[Container]:
         neo4j.stop()
 
 
+@pytest.fixture(scope="session")
+def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A client of the container engine, which has the image of the service."""
+    reason = _what_is_missing(SERVICE_IMAGE)
+    if reason:
+        _without(request.config, reason)
+    import docker
+
+    with closing(docker.from_env(timeout=120)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def composition(
+    request: pytest.FixtureRequest, engine: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Composition]:
+    """The composition with one replica of the service, ready."""
+    neo4j_image = os.environ.get("CONTEXT_TEST_NEO4J_IMAGE", OFFICIAL)
+    command = find_compose()
+    reason = _what_is_missing(neo4j_image)
+    if command is None:
+        reason = "there is no Compose: install docker-compose, or the plugin of docker"
+    if reason or command is None:
+        _without(request.config, str(reason))
+    folder: Path = tmp_path_factory.mktemp("secrets")
+    with compose(engine, command, folder, neo4j_image) as running:
+        running.create_key("first")  # without keys, the service would not start
+        request.config.stash[SECONDS] = measure_start(running)
+        yield running
+
+
 def _start(neo4j: Any) -> None:
     try:
         neo4j.start()
@@ -83,7 +124,7 @@ def _try_engine(image: str) -> str | None:
     except docker.errors.APIError as error:
         return (
             f"the image {image} is not here and cannot be pulled ({type(error).__name__}): "
-            "build one with tools/build_image.py and name it in CONTEXT_TEST_NEO4J_IMAGE"
+            "run python -m tools.build_image, and name that of Neo4j in CONTEXT_TEST_NEO4J_IMAGE"
         )
     except (docker.errors.DockerException, OSError) as error:
         return (
@@ -103,6 +144,8 @@ def _without(config: pytest.Config, reason: str) -> NoReturn:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    if SECONDS in config.stash:
+        terminalreporter.line(f"start of the composition to ready: {config.stash[SECONDS]:.0f} s")
     reason = config.stash.get(REASON, None)
     if reason:
         terminalreporter.section(

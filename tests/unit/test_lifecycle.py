@@ -7,7 +7,13 @@ import tempfile
 import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
-from mcp_context_persistence.kg.local import launch, lifecycle, startup, status, throwaway
+from mcp_context_persistence.kg.local import (
+    joining,
+    lifecycle,
+    server_specification,
+    status,
+    throwaway,
+)
 from mcp_context_persistence.kg.local.store import Store
 
 
@@ -50,7 +56,7 @@ def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monk
     def hang(command, **_):
         raise subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setattr(launch, "renew_nonce", lambda _: {"nonce": "n"})
+    monkeypatch.setattr(server_specification, "renew_nonce", lambda _: {"nonce": "n"})
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
-        startup._spawn(store, {})
+        joining._spawn(store, {})

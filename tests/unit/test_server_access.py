@@ -92,6 +92,24 @@ def test_the_settings_in_effect_are_those_of_the_file(tmp_path):
     assert "pass-word" not in str(shown)
 
 
+@pytest.mark.parametrize("password", ["w0rd", "w/o=r d#", "NEO4J_PASSWORD=x"])
+def test_a_file_may_have_the_line_that_the_image_of_neo4j_reads(password, tmp_path):
+    file = tmp_path / "neo4j_auth"
+    file.write_text(f"ana/{password}\n")
+    expected = ServerAccess(uri="bolt://host", auth=("ana", password), database=None)
+    assert access("bolt://host", credentials_file=str(file)) == expected
+    assert password not in str(load_config({"credentials_file": str(file)}).shown())
+
+
+def test_a_user_that_contradicts_such_a_line_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "neo4j_auth"
+    file.write_text("ana/w0rd")
+    monkeypatch.setenv("CONTEXT_DB_USER", "eve")
+    with pytest.raises(ValidationError, match=r"USER/PASSWORD") as caught:
+        access("bolt://host", credentials_file=str(file))
+    assert "w0rd" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -34,6 +34,7 @@ class SaveDecision(Body):
     context: DecisionText = Field(..., examples=["We compared pydantic with hand-written checks"])
     outcome: DecisionText = Field(..., examples=["Use pydantic for suspicious rows only"])
     confidence: Share | None = Field(None, examples=[0.8])
+    project: Identifier | None = None
 
 
 class ProposeDecisions(Body):

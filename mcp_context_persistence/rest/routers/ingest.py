@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.models import Conversation, conversation
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.rest.operations import (
@@ -132,11 +132,9 @@ def _save(
     for (number, _), result in zip(rows, results, strict=True):
         if result.success:
             yield number, {"result": result.model_dump(mode="json")}
-        else:  # nothing is wrong with the line itself, and a save may be repeated
-            failure = ProblemError(
-                "unavailable", result.error or "", retryable=True, outcome="unknown"
-            )
-            yield number, {"problem": failure.as_dict()}
+        else:
+            failure = result.failure or DatabaseError(result.error or "", outcome="unknown")
+            yield number, {"problem": from_client_error(failure).as_dict()}
 
 
 def _report_nothing(_stage: str, _done: int, _total: int) -> None:

@@ -72,7 +72,7 @@ class GenerateEmbeddings(Body):
 
     texts: Annotated[
         list[Annotated[str, Field(min_length=1, max_length=limits.MESSAGE_CHARACTERS)]],
-        Field(min_length=1, max_length=limits.ENCODER_BATCH),
+        Field(max_length=limits.ENCODER_BATCH),
     ] = Field(..., examples=[["a text"]])
 
 

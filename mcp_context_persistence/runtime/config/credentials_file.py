@@ -2,7 +2,8 @@
 
 Its lines are `NEO4J_URI=…`, `NEO4J_USERNAME=…`, `NEO4J_PASSWORD=…` and `NEO4J_DATABASE=…`. Lines
 with other names (`AURA_INSTANCEID=…`), comments and blank lines are ignored, so that it may be an
-`.env` file.
+`.env` file. It may also be the single line `USER/PASSWORD`, as the image of Neo4j reads it from
+`NEO4J_AUTH_FILE`, so that a server in a container and its clients share one secret.
 """
 
 import re
@@ -25,6 +26,7 @@ FIELDS = {
     "NEO4J_DATABASE": "database_name",
 }
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Z0-9_]+)\s*=\s*(.*?)\s*")
+_PAIR = re.compile(r"([^\s/=#]+)/([^\r\n]+)")
 _QUOTED = re.compile(r"(['\"])(.*)\1")
 
 
@@ -69,8 +71,13 @@ def _is_same(field: str, setting: object, value: str) -> bool:
 
 def _parse(path: str) -> dict[str, tuple[str, str]]:
     """Return for each setting its value and its name in the file."""
+    text = _read(path)
+    pair = _PAIR.fullmatch(text.strip())
+    if pair:
+        fields = ("database_user", "database_password")
+        return {field: (pair[n], "USER/PASSWORD") for n, field in enumerate(fields, start=1)}
     values: dict[str, tuple[str, str]] = {}
-    for line in _read(path).splitlines():
+    for line in text.splitlines():
         match = _LINE.fullmatch(line)
         field = FIELDS.get(match[1]) if match else None
         if not match or not field or not match[2]:
@@ -86,7 +93,7 @@ def _parse(path: str) -> dict[str, tuple[str, str]]:
     if not values:
         raise ValidationError(
             "credentials_file: the file has none of NEO4J_URI, NEO4J_USERNAME, NEO4J_PASSWORD and "
-            "NEO4J_DATABASE"
+            "NEO4J_DATABASE, and is not the line USER/PASSWORD"
         )
     return values
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from mcp_context_persistence.kg.local import configuration, jars, java, launch
+from mcp_context_persistence.kg.local import configuration, jars, java, server_specification
 from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import Store
@@ -29,7 +29,7 @@ def test_the_password_is_neither_in_specification_nor_environment(
     store.prepare()
     provisioned = jars.provision()
     runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=True)
-    specification = launch.make_specification(
+    specification = server_specification.make_specification(
         store, provisioned, runtime, ServerSettings(), is_throwaway=False
     )
     text = json.dumps(specification)
@@ -44,11 +44,11 @@ def test_the_password_is_neither_in_specification_nor_environment(
 def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp_path):
     store = Store(tmp_path / "s")
     runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=False)
-    plain = launch.make_specification(
+    plain = server_specification.make_specification(
         store, jars.provision(), runtime, ServerSettings(has_start_cache=False), is_throwaway=True
     )
     assert plain["cache"] is None
-    assert not set(launch.START_FLAGS) & set(plain["flags"])
+    assert not set(server_specification.START_FLAGS) & set(plain["flags"])
 
 
 def test_only_allowed_variables_are_passed_to_the_server(monkeypatch):

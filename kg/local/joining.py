@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.local import java, launch, leases
+from mcp_context_persistence.kg.local import java, leases, server_specification
 from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.identity import end_servers
 from mcp_context_persistence.kg.local.jars import provision
@@ -62,7 +62,7 @@ def join_server(
     spawns = 0
     while True:
         if not leases.is_locked(store.server_lock) and specification is None:
-            runtime = launch.Runtime(java=java.find(), jars=provision(progress))
+            runtime = server_specification.Runtime(java=java.find(), jars=provision(progress))
             deadline = Deadline.after(seconds)  # a first download takes its time
             specification = _prepare(store, settings, runtime, deadline, is_throwaway=is_throwaway)
         with _hold_join_lock(store, deadline):
@@ -141,7 +141,7 @@ def _change_password(store: Store, state: State) -> None:
 def _prepare(
     store: Store,
     settings: ServerSettings,
-    runtime: launch.Runtime,
+    runtime: server_specification.Runtime,
     deadline: Deadline,
     *,
     is_throwaway: bool,
@@ -153,7 +153,7 @@ def _prepare(
         if not leases.is_locked(store.server_lock):
             store.adopt()
         store.password()
-    return launch.make_specification(
+    return server_specification.make_specification(
         store, runtime.jars, runtime.java, settings, is_throwaway=is_throwaway
     )
 
@@ -170,7 +170,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         return ""
     try:
         _clear_last_run(store)
-        specification = launch.renew_nonce(specification)
+        specification = server_specification.renew_nonce(specification)
         nonce = str(specification["nonce"])
         store.write_mark()
         old = store.read_state()
@@ -180,7 +180,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         )
         with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
             process = subprocess.run(  # noqa: S603
-                [*launch.supervisor_command(), str(lock.descriptor)],
+                [*server_specification.supervisor_command(), str(lock.descriptor)],
                 input=json.dumps(specification).encode() + b"\n",
                 stdout=subprocess.DEVNULL,
                 stderr=log,
