@@ -43,24 +43,24 @@ def load_json(data: bytes) -> Any:
     return value
 
 
-def check_containers(data: bytes) -> None:
+def check_containers(text: bytes) -> None:
     """Refuse a text in JSON with so many arrays and objects that its parser would stop all else.
 
     Raises:
         ProblemError: It has more of them than the limit.
     """
-    if _count_containers(data) <= limits.JSON_CONTAINERS:
+    if _count_containers(text) <= limits.JSON_CONTAINERS:
         return
-    if data.count(b'"') <= QUOTES_PER_CONTAINER * limits.JSON_CONTAINERS:
-        data = _STRING.sub(b"", data)  # texts may have as many brackets as they like
-    if _count_containers(data) > limits.JSON_CONTAINERS:
+    if text.count(b'"') <= QUOTES_PER_CONTAINER * limits.JSON_CONTAINERS:
+        text = _STRING.sub(b"", text)  # texts may have as many brackets as they like
+    if _count_containers(text) > limits.JSON_CONTAINERS:
         raise ProblemError(
             "too-large", f"the body has more than {limits.JSON_CONTAINERS:,} arrays and objects"
         )
 
 
-def _count_containers(data: bytes) -> int:
-    return data.count(b"[") + data.count(b"{")
+def _count_containers(text: bytes) -> int:
+    return text.count(b"[") + text.count(b"{")
 
 
 def _refuse(detail: str) -> ProblemError:

@@ -168,12 +168,12 @@ class TimedProtocol(H11Protocol):
     def _make_room(self) -> None:
         """Close a connection on which nothing is going on, else this one."""
         resting = (
-            other
-            for other in self.connections
-            if isinstance(other, TimedProtocol)
-            and other is not self
-            and other._is_waiting
-            and not other.transport.is_closing()
+            connection
+            for connection in self.connections
+            if isinstance(connection, TimedProtocol)
+            and connection is not self
+            and connection._is_waiting
+            and not connection.transport.is_closing()
         )
         next(resting, self).transport.abort()
 
