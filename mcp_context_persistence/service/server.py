@@ -112,12 +112,7 @@ def listen(host: str, port: int) -> socket.socket:
         DatabaseError: The address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-<<<<<<< HEAD
     # asyncio sends without delay only where the protocol is named; else an answer waits 40 ms.
-=======
-    # Only if the protocol is named, asyncio sends answers at once (TCP_NODELAY). Else the kernel
-    # holds the body back for 40 ms.
->>>>>>> keyattack
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
