@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.rest.problems import ProblemError, find_class
 from mcp_context_persistence.service.calls import ERROR, PLAIN, RESULT_HEADER, is_served
 from mcp_context_persistence.service.clients import ClientPool
@@ -78,19 +79,30 @@ def _write_result(result: Any) -> Response:
     if isinstance(result, list) and all(isinstance(item, BaseModel) for item in result):
         items = ",".join(item.model_dump_json(warnings=False) for item in result)
         truncated = json.dumps(getattr(result, "truncated", None))
+        failures = json.dumps([_describe_failure(item) for item in result])
         name = type(result[0]).__name__ if result else "BaseModel"
-        return _respond(f"{name}[]", f'{{"items":[{items}],"truncated":{truncated}}}')
+        content = f'{{"items":[{items}],"truncated":{truncated},"failures":{failures}}}'
+        return _respond(f"{name}[]", content)
     return _respond(PLAIN, json.dumps(result))
 
 
 def _write_error(error: ContextPersistenceError) -> Response:
-    content = {
+    return _respond(ERROR, json.dumps(_describe_error(error)))
+
+
+def _describe_failure(item: BaseModel) -> dict[str, Any] | None:
+    """Return the error of an item of a batch, which is no part of its JSON."""
+    failure = item.failure if isinstance(item, SaveConversationResponse) else None
+    return None if failure is None else _describe_error(failure)
+
+
+def _describe_error(error: ContextPersistenceError) -> dict[str, Any]:
+    return {
         "class": find_class(error),
         "text": str(error),
         "retryable": error.retryable,
         "outcome": error.outcome,
     }
-    return _respond(ERROR, json.dumps(content))
 
 
 def _respond(kind: str, content: str) -> Response:

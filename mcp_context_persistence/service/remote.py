@@ -281,17 +281,25 @@ def _read_result(kind: str, content: bytes) -> Any:
         value = json.loads(content)
         if kind == calls.PLAIN:
             return value
-        exceptions = import_module("mcp_context_persistence.exceptions")
-        raise getattr(exceptions, value["class"])(
-            value["text"], retryable=value["retryable"], outcome=value["outcome"]
-        )
+        raise _build_error(value)
     models = import_module("mcp_context_persistence.models")
     if not kind.endswith("[]"):
         return getattr(models, kind).model_validate_json(content)
     value = json.loads(content)
     model = getattr(models, kind.removesuffix("[]"), None)
     items = [model.model_validate(item) for item in value["items"]] if model else []
+    for item, failure in zip(items, value["failures"], strict=True):
+        if failure is not None:
+            item.with_failure(_build_error(failure))
     if value["truncated"] is not None:
         items = models.Communities(items)
         items.truncated = value["truncated"]
     return items
+
+
+def _build_error(row: Mapping[str, Any]) -> Exception:
+    exceptions = import_module("mcp_context_persistence.exceptions")
+    error: Exception = getattr(exceptions, row["class"])(
+        row["text"], retryable=row["retryable"], outcome=row["outcome"]
+    )
+    return error
