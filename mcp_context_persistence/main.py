@@ -3,6 +3,7 @@
 `app` is made when it is first used, from the settings of the environment.
 """
 
+import hmac
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.rest.app import Door, create_app
+from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings
 
 if TYPE_CHECKING:
@@ -86,12 +88,18 @@ def _build_mcp_door(
     names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
         lambda request: CallerMemory(clients, request.state.caller),
-        ServerOptions(profile=profile, threads=settings.threads),
+        ServerOptions(profile=profile, secret=_derive_secret(settings), threads=None),
         path=path,
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],
     )
     return Door(path=path, app=app, run=lambda: http.run_http_app(app))
+
+
+def _derive_secret(settings: ServiceSettings) -> bytes | None:
+    """Return what signs the tokens of `forget`, the same in every replica; None without keys."""
+    secret = KeyFile(settings.keys_file).secret if settings.keys_file else b""
+    return hmac.digest(secret, b"forget", "sha256") if secret else None
 
 
 def __getattr__(name: str) -> Any:

@@ -69,14 +69,15 @@ class ServerOptions:
         read_only: Whether tools that write are left out.
         secret: Signs the tokens of `forget`; None makes one for this process. Servers that answer
             for each other must have the same.
-        threads: Calls that run at the same time.
+        threads: Calls that run at the same time; None means as many as the event loop allows all
+            its applications together.
     """
 
     profile: str = "small"
     tools: Sequence[str] | None = None
     read_only: bool = False
     secret: bytes | None = None
-    threads: int = limits.ASYNC_THREADS
+    threads: int | None = limits.ASYNC_THREADS
 
 
 class MemoryServer(MCPServer[Any]):
@@ -204,7 +205,7 @@ def build_server(
         profile=options.profile if options.tools is None else "custom",
         tool_names=tuple(spec.name for spec in specs),
         secret=options.secret or secrets.token_bytes(32),
-        threads=anyio.CapacityLimiter(options.threads),
+        threads=None if options.threads is None else anyio.CapacityLimiter(options.threads),
     )
     hint = CacheHint(ttl_ms=LIST_MILLISECONDS, scope="private")
     return MemoryServer(

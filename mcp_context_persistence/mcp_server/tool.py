@@ -56,13 +56,14 @@ class ServerInfo:
         profile: The name of the profile.
         tool_names: The names of its tools, in their order.
         secret: Signs the tokens that confirm deletions.
-        threads: Limits the calls that run at the same time.
+        threads: Limits the calls that run at the same time; None means the limiter of the event
+            loop.
     """
 
     profile: str
     tool_names: tuple[str, ...]
     secret: bytes
-    threads: anyio.CapacityLimiter
+    threads: anyio.CapacityLimiter | None
 
 
 @dataclass(frozen=True, kw_only=True)

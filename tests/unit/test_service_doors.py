@@ -1,0 +1,28 @@
+"""The MCP servers of a service: their tokens hold at every replica, their calls share threads."""
+
+from mcp_context_persistence.main import _build_doors
+from mcp_context_persistence.service.clients import ClientPool
+from mcp_context_persistence.service.keys import KeyFile
+from mcp_context_persistence.service.settings import ServiceSettings
+
+
+def build_infos(path):
+    settings = ServiceSettings(database_url="bolt://127.0.0.1:1", keys_file=path)
+    doors = _build_doors(ClientPool(settings), settings)
+    return [door.app.state.mcp_server._info for door in doors]
+
+
+def test_replicas_with_the_same_keys_sign_alike(tmp_path):
+    paths = [tmp_path / f"{name}.json" for name in ("one", "other", "missing")]
+    for path in paths[:2]:
+        KeyFile(path).create(namespace="a", scopes=["forget"])
+    replicas = [{info.secret for info in build_infos(path)} for path in (paths[0], *paths)]
+    assert replicas[0] == replicas[1]
+    assert len(replicas[0]) == 1
+    assert not replicas[0] & (replicas[2] | replicas[3])
+    assert KeyFile(paths[0]).secret not in replicas[0]  # which signs cursors
+    assert len(replicas[3]) > 1  # without keys, each server has a secret of its own
+
+
+def test_all_doors_share_the_threads_of_the_service(tmp_path):
+    assert [info.threads for info in build_infos(tmp_path / "missing")] == [None] * 3
