@@ -44,6 +44,8 @@ PROBLEMS: dict[str, tuple[int, str]] = {
 }
 _BY_STATUS = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())} | {404: "no-route"}
 _FIELD = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)*")
+# What pydantic writes into a location for one type of several: `str`, `list[constrained-str]`.
+_ALTERNATIVE = re.compile(r"str|int|float|bool|.*[^a-z0-9_].*")
 _NO_FIELDS = frozenset({"give", "there", "the", "this", "query_terms"})
 
 
@@ -171,7 +173,7 @@ def from_validation_errors(
         else:
             rule = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
         origin = source or str(location.pop(0))
-        names = [str(item) for item in location if isinstance(item, int) or _FIELD.fullmatch(item)]
+        names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
         texts.append(f"{field or f'the {origin}'} {rule}")
@@ -183,16 +185,25 @@ def from_validation_errors(
 
 def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     """Leave out that a value is not of one type where it is of another one, and not valid."""
-    by_field: dict[Any, list[Mapping[str, Any]]] = {}
-    for error in errors:
-        by_field.setdefault(tuple(error["loc"][:1]), []).append(error)
+    invalid = [tuple(error["loc"]) for error in errors if not _is_of_type(error)]
     return [
         error
-        for group in by_field.values()
-        for error in group
-        if not str(error["type"]).endswith("_type")
-        or all(str(other["type"]).endswith("_type") for other in group)
+        for error in errors
+        if not (_is_of_type(error) and _ALTERNATIVE.fullmatch(str(error["loc"][-1])))
+        or not any(_is_within(place, error["loc"][:-1]) for place in invalid)
     ]
+
+
+def _is_name(item: str) -> bool:
+    return bool(_FIELD.fullmatch(item)) and not _ALTERNATIVE.fullmatch(item)
+
+
+def _is_of_type(error: Mapping[str, Any]) -> bool:
+    return str(error["type"]).endswith("_type") and bool(error["loc"])
+
+
+def _is_within(place: Sequence[Any], field: Sequence[Any]) -> bool:
+    return tuple(place[: len(field)]) == tuple(field)
 
 
 def find_class(error: ContextPersistenceError) -> str:
