@@ -132,8 +132,7 @@ class Guard:
         values = headers.getlist("host")
         if len(values) != 1:
             raise ProblemError("bad-request", "the header Host must be there once")
-        name, _, port = values[0].lower().rpartition(":")
-        host = name if name and port.isascii() and port.isdigit() else values[0].lower()
+        host = _cut_port(values[0].lower())
         if host not in LOOPBACK_HOSTS and host not in self._settings.hosts:
             raise ProblemError(
                 "wrong-host",
@@ -147,8 +146,7 @@ class Guard:
             raise ProblemError("forbidden", "pages of other sites may not call")
         for origin in headers.getlist("origin"):
             scheme, _, rest = origin.lower().partition("://")
-            host = rest.rpartition(":")[0] if rest.rpartition(":")[2].isdigit() else rest
-            is_local = scheme in {"http", "https"} and is_loopback(host)
+            is_local = scheme in {"http", "https"} and is_loopback(_cut_port(rest))
             if not is_local and origin.lower() not in self._settings.origins:
                 raise ProblemError(
                     "forbidden",
@@ -202,6 +200,11 @@ def _split(message: Message) -> Iterator[Message]:
         end = start + RESPONSE_CHUNK_BYTES
         has_more = end < len(body) or message.get("more_body", False)
         yield {**message, "body": body[start:end], "more_body": has_more}
+
+
+def _cut_port(address: str) -> str:
+    name, _, port = address.rpartition(":")
+    return name if name and port.isascii() and port.isdigit() else address
 
 
 def _read_authorization(headers: Headers) -> str | None:

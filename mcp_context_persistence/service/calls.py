@@ -13,7 +13,7 @@ OWN_CALLS = frozenset(
         *("close", "configuration", "configure_cache", "clear_cache", "configure_embedding_model"),
         *("configure_memory_management", "get_memory_stats", "cleanup_memory"),
         *("configure_parallel_processing", "generate_embeddings", "get_metrics"),
-        "graph_data_science",
+        *("graph_data_science", "metrics_port"),
     }
 )
 

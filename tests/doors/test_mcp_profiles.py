@@ -25,7 +25,7 @@ def names(**options):
 
 def test_the_full_profile_has_every_call_that_is_not_configuration():
     calls = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")}
-    assert set(names(profile="full")) == calls - LEFT_OUT - {"metrics_port"}
+    assert set(names(profile="full")) == calls - LEFT_OUT
     assert calls >= LEFT_OUT
 
 

@@ -1,7 +1,6 @@
 """A client of the service has the same calls, responses and errors as a client of the store."""
 
 import contextlib
-import inspect
 import json
 import os
 import socket
@@ -31,12 +30,8 @@ def remote(server, client):
 
 
 def test_the_calls_are_those_of_the_client(remote):
-    names = [
-        name
-        for name, _ in inspect.getmembers(ContextPersistenceClient, inspect.isfunction)
-        if not name.startswith("_")
-    ]
-    assert set(names) >= calls.OWN_CALLS
+    names = {name for name in dir(ContextPersistenceClient) if not name.startswith("_")}
+    assert names >= calls.OWN_CALLS
     for name in names:
         if calls.is_served(name):
             assert callable(getattr(remote, name))
