@@ -190,7 +190,7 @@ def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Map
         error
         for error in errors
         if not (_is_of_type(error) and _ALTERNATIVE.fullmatch(str(error["loc"][-1])))
-        or not any(_is_within(place, error["loc"][:-1]) for place in invalid)
+        or not any(_is_within(location, error["loc"][:-1]) for location in invalid)
     ]
 
 
@@ -202,8 +202,8 @@ def _is_of_type(error: Mapping[str, Any]) -> bool:
     return str(error["type"]).endswith("_type") and bool(error["loc"])
 
 
-def _is_within(place: Sequence[Any], field: Sequence[Any]) -> bool:
-    return tuple(place[: len(field)]) == tuple(field)
+def _is_within(location: Sequence[Any], field: Sequence[Any]) -> bool:
+    return tuple(location[: len(field)]) == tuple(field)
 
 
 def find_class(error: ContextPersistenceError) -> str:
