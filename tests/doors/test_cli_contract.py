@@ -98,7 +98,9 @@ SAME = (
     "graph OrderValidator --json", "graph OrderValidator --to pandas --json", "stats",
     "duplicates --json", "communities --json", "export", "load nothing", "search ''",
     "search x --since never", "merge pandas nothing", "delete conversation standup --dry-run",
+    "save -", "save - --json",
 )  # fmt: skip
+NOT_SAVED = '{"conversation_id": "a", "messages": 5}'
 _CHANGING = re.compile(r'"(?:processing_time|statements)":(?:[0-9.e-]+|\[[^]]*\])')
 
 
@@ -106,7 +108,7 @@ _CHANGING = re.compile(r'"(?:processing_time|statements)":(?:[0-9.e-]+|\[[^]]*\]
 def test_the_output_with_the_service_is_the_same(filled, service_home, monkeypatch):
     outputs = []
     for _ in range(2):
-        results = [filled.run(*shlex.split(words)) for words in SAME]
+        results = [filled.run(*shlex.split(words), text=NOT_SAVED) for words in SAME]
         outputs.append([(r.exit_code, _CHANGING.sub("", r.stdout), r.stderr) for r in results])
         monkeypatch.setenv("XDG_DATA_HOME", str(service_home))
         use_service_only(monkeypatch)
