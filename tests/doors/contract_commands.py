@@ -1,13 +1,13 @@
 """The command line as a door of the contract."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.doors.cli_runner import Commands
 from tests.doors.contract import KINDS, Failure, NoSuchCallError
-from tests.doors.contract_command_table import COMMANDS, Command
+from tests.doors.contract_command_table import COMMANDS, NO_COMMAND, Command
 
 PAGE = 100  # the smallest page that a command reads
 
@@ -16,6 +16,7 @@ PAGE = 100  # the smallest page that a command reads
 class CommandDoor:
     """The command line."""
 
+    lacks: ClassVar[Collection[str]] = NO_COMMAND
     commands: Commands
     name: str = "command line"
 

@@ -1,10 +1,10 @@
 """The client, the REST service and the MCP server, as doors of the contract."""
 
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 import httpx2
@@ -52,6 +52,7 @@ REST_LACKS = {
 class SdkDoor:
     """The client itself."""
 
+    lacks: ClassVar[Collection[str]] = ()
     client: ContextPersistenceClient
     name: str = "client"
 
@@ -84,6 +85,7 @@ class SdkDoor:
 class RestDoor:
     """A REST service: its OpenAPI document says how to call it."""
 
+    lacks: ClassVar[Collection[str]] = ()
     http: httpx2.Client
     namespace: str
     name: str = "REST"
@@ -190,6 +192,7 @@ def read_response(response: httpx2.Response, list_name: str | None = None) -> An
 class McpDoor:
     """A session with an MCP server that has the full profile."""
 
+    lacks: ClassVar[Collection[str]] = NO_TOOL
     portal: BlockingPortal
     session: Client
     namespace: str

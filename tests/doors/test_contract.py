@@ -15,7 +15,7 @@ from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.service.keys import SCOPES, KeyFile
 from tests.conftest import RUN
 from tests.doors.cli_runner import open_commands
-from tests.doors.contract import load_cases, run_cases
+from tests.doors.contract import NoSuchCallError, load_cases, run_cases
 from tests.doors.contract_command_table import COMMANDS, NO_COMMAND
 from tests.doors.contract_commands import CommandDoor
 from tests.doors.contract_doors import NO_TOOL, REST_LACKS, SdkDoor, open_session
@@ -119,6 +119,29 @@ def test_the_command_line(server, run_name, open_sdk, baseline, monkeypatch):
     failures = run_cases(door, open_sdk(door.namespace), baseline).failures
     failures += check_texts("the command line", door.send)
     check(failures)
+
+
+class Excused:
+    """A door that finds a reason for each call not to make it."""
+
+    name, namespace, lacks = "excused", "nowhere", frozenset({"export_items"})
+
+    def call(self, call, arguments):
+        raise NoSuchCallError
+
+    def project(self, call, arguments, answer):
+        return answer
+
+
+class Helper(Excused):
+    def call(self, call, arguments):
+        return {}
+
+
+def test_a_door_must_make_each_call_that_it_has():
+    failures = run_cases(Excused(), Helper()).failures
+    excused = {text.split()[4] for text in failures if text.endswith(" are excused")}
+    assert excused == CALLS - Excused.lacks
 
 
 def test_every_call_has_cases_that_succeed():
