@@ -27,7 +27,7 @@ class Memory(Protocol):
         """Return the client as a context, in which it stays open.
 
         Args:
-            scope: What the call does: `read`, `write` or `forget`.
+            scope: What the call does: `read`, `write`, `forget` or `admin`.
         """
 
 

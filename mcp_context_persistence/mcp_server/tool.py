@@ -94,6 +94,7 @@ class ToolSpec:
         run: Does the work; it may take long, and runs in a thread.
         hints: What it does to the memory.
         fields: For fields of the client the arguments of the tool, for error texts.
+        is_for_admins: Whether a caller needs the scope `admin`.
     """
 
     name: str
@@ -103,6 +104,7 @@ class ToolSpec:
     run: Callable[[Call, Any], Answer]
     hints: ToolAnnotations
     fields: Mapping[str, str] = field(default_factory=dict)
+    is_for_admins: bool = False
 
     @property
     def is_read_only(self) -> bool:
@@ -111,7 +113,9 @@ class ToolSpec:
 
     @property
     def scope(self) -> str:
-        """What a caller must be allowed to do: `read`, `write` or `forget`."""
+        """What a caller must be allowed to do: `read`, `write`, `forget` or `admin`."""
+        if self.is_for_admins:
+            return "admin"
         if self.is_read_only:
             return "read"
         return "forget" if self.hints.destructive_hint else "write"

@@ -1,6 +1,10 @@
 """The MCP servers of a service: their tokens hold at every replica, their calls share threads."""
 
+import json
+from pathlib import Path
+
 from mcp_context_persistence.main import _build_doors
+from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import ServiceSettings
@@ -26,3 +30,14 @@ def test_replicas_with_the_same_keys_sign_alike(tmp_path):
 
 def test_all_doors_share_the_threads_of_the_service(tmp_path):
     assert [info.threads for info in build_infos(tmp_path / "missing")] == [None] * 3
+
+
+def test_a_tool_of_a_call_needs_the_scope_of_its_route():
+    document = json.loads((Path(__file__).parents[2] / "docs/openapi.json").read_text())
+    scopes = {
+        operation["operationId"]: operation["x-scope"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    }
+    for tool in select_tools("full"):
+        assert tool.scope == scopes[tool.name], tool.name

@@ -28,6 +28,7 @@ from mcp_context_persistence.mcp_server.tool import (
 from mcp_context_persistence.service.calls import OWN_CALLS, is_reading
 
 LEFT_OUT = OWN_CALLS | {"configure_entity_patterns", "delete_namespace"}
+FOR_ADMINS = frozenset({"reextract"})  # as REST has it
 APPENDING = frozenset({"append_messages", "batch_save_conversations"})
 SIMPLE_TYPES = (str, int, float, bool)
 DESCRIPTION_CHARACTERS = 400
@@ -51,6 +52,7 @@ def _build_tool(name: str, method: Callable[..., Any]) -> ToolSpec:
         answer=_describe_answer(get_type_hints(method)["return"]),
         run=partial(_run, name),
         hints=_choose_hints(name),
+        is_for_admins=name in FOR_ADMINS,
     )
 
 
