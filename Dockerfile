@@ -43,8 +43,8 @@ WORKDIR /home/context
 VOLUME /home/context
 EXPOSE 8000
 STOPSIGNAL SIGTERM
-# Ready, or only alive and waiting for its database: orchestrators decide with the status of /readyz.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+# Healthy means ready. It is given longer to start than the database of docker-compose.yml, for which it waits.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=150s --retries=3 \
   CMD ["python", "-ISc", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
 # It refuses to listen on other addresses than those of the loopback without keys.
 CMD ["context-persistence", "serve", "--host", "0.0.0.0"]

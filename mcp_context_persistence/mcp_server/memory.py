@@ -3,11 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
+from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 
 if TYPE_CHECKING:
@@ -65,9 +66,11 @@ class LazyMemory:
         """Find the service, or import the client; call this when the tools have been listed."""
         if not self._is_preloading:
             self._is_preloading = True
-            threading.Thread(
+            thread = threading.Thread(
                 target=self._import_client, name="context-persistence-import", daemon=True
-            ).start()
+            )
+            with suppress(RuntimeError):  # no more threads: the first call imports it
+                thread_start.start(thread)
 
     @contextmanager
     def use(self, scope: str) -> Iterator["ContextPersistenceClient"]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 
+from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.service.clients import ClientPool
@@ -37,7 +38,7 @@ class Readiness:
 
     def start(self) -> None:
         """Begin to open the store."""
-        self._thread.start()
+        thread_start.start(self._thread)
 
     def stop(self) -> None:
         """Let the thread end after what it does now.

@@ -137,6 +137,13 @@ def test_the_time_to_stop_is_longer_than_that_of_the_requests():
     assert seconds >= server.DRAIN_SECONDS + 5
 
 
+def test_the_service_is_given_longer_to_start_than_its_database():
+    check = COMPOSE["services"]["neo4j"]["healthcheck"]
+    start, interval = (int(check[name].removesuffix("s")) for name in ("start_period", "interval"))
+    (seconds,) = re.findall(r"--start-period=(\d+)s", DOCKERFILE)
+    assert int(seconds) > start + interval * check["retries"]
+
+
 def test_variables_are_documented_and_secrets_are_files():
     documentation = "".join(
         (ROOT / "docs" / page).read_text() for page in ("configuration.md", "rest.md")
