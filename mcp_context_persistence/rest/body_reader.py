@@ -10,10 +10,8 @@ from starlette.types import Message, Receive
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.callers import Caller
 from mcp_context_persistence.rest.problems import ProblemError
-from mcp_context_persistence.rest.shares import Memory
+from mcp_context_persistence.rest.shares import CLOSE, Memory
 from mcp_context_persistence.rest.strict_json import check_containers
-
-CLOSE = {"Connection": "close"}  # the rest of the body must not be read as the next request
 
 
 class ClientLeftError(Exception):

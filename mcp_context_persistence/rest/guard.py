@@ -24,7 +24,7 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
 from mcp_context_persistence.rest.problems import ProblemError, from_client_error
-from mcp_context_persistence.rest.shares import Shares
+from mcp_context_persistence.rest.shares import CLOSE, Shares
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class Guard:
             raise ProblemError(
                 "bad-request",
                 "send Content-Length or Transfer-Encoding, not both",
-                headers={"Connection": "close"},
+                headers=CLOSE,
             )
 
     def _check_rate(self, caller: Caller) -> None:

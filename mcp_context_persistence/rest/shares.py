@@ -8,6 +8,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.callers import NEIGHBOR, Caller
 from mcp_context_persistence.rest.problems import ProblemError
 
+CLOSE = {"Connection": "close"}  # the rest of the body must not be read as the next request
 _Group = tuple[str, bool]  # a namespace, and whether it is the user of the service who calls
 
 
@@ -86,7 +87,7 @@ class Memory:
                 "unavailable",
                 "other requests take all the memory for bodies",
                 retryable=True,
-                headers={"Connection": "close"},
+                headers=CLOSE,
             )
 
     def give_back(self, caller: Caller, size: int) -> None:

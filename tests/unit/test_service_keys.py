@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from mcp_context_persistence.cli import serve
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
 from mcp_context_persistence.service.folders import service_folder
 from mcp_context_persistence.service.keys import SCOPES, KeyFile
 from mcp_context_persistence.service.lease import LocalSecret
 from mcp_context_persistence.service.settings import ServiceSettings, is_loopback
+
+
+def test_the_command_knows_all_scopes():
+    assert serve.SCOPES == SCOPES
 
 
 def test_a_key_is_found_by_its_text_only(tmp_path):
