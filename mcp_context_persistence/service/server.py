@@ -16,7 +16,8 @@ from mcp_context_persistence.kg import limits, url
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
-from mcp_context_persistence.runtime.telemetry.log_settings import TREE, TextFormatter
+from mcp_context_persistence.runtime.config.settings import Config, load_config
+from mcp_context_persistence.runtime.telemetry.log_settings import TREE, make_formatter
 from mcp_context_persistence.service.folders import digest_settings, find_target
 from mcp_context_persistence.service.lease import (
     LocalSecret,
@@ -76,7 +77,7 @@ def serve(
             "host: other machines can reach this address, and there are no keys; "
             "make one first: context-persistence keys create"
         )
-    _log_plain_lines()
+    _log_plain_lines(load_config(settings.config))
     folder = settings.folder
     lease = _take_lease(folder, settings) if folder else None
     try:
@@ -145,14 +146,14 @@ def configure(app: ASGIApp) -> uvicorn.Config:
     )
 
 
-def _log_plain_lines() -> None:
+def _log_plain_lines(config: Config) -> None:
     """Log warnings of the whole process as single lines, those of the library only once.
 
     The MCP server would otherwise lay them out for a terminal, with the texts of errors.
     """
     own = logging.getLogger(TREE)
     handler = logging.StreamHandler()
-    handler.setFormatter(TextFormatter())
+    handler.setFormatter(make_formatter(config))
     handler.addFilter(lambda record: not (own.handlers and record.name.startswith(TREE)))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 

@@ -16,7 +16,6 @@ from mcp_context_persistence.kg.writes import (
 from mcp_context_persistence.responses import transfer
 from mcp_context_persistence.runtime.engine import Engine
 
-SAVED = "saved"  # the rule of an instruction without a message
 ALWAYS = "always"
 
 

@@ -1,10 +1,13 @@
-"""The MCP servers of a service: their tokens hold at every replica, their calls share threads."""
+"""What the doors of a service share: secrets, threads, scopes and the form of the log."""
 
 import json
+import logging
 from pathlib import Path
 
 from mcp_context_persistence.main import _build_doors
 from mcp_context_persistence.mcp_server.profiles import select_tools
+from mcp_context_persistence.runtime.config.settings import load_config
+from mcp_context_persistence.service import server
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import ServiceSettings
@@ -41,3 +44,16 @@ def test_a_tool_of_a_call_needs_the_scope_of_its_route():
     }
     for tool in select_tools("full"):
         assert tool.scope == scopes[tool.name], tool.name
+
+
+def test_the_lines_of_other_libraries_have_the_configured_form(monkeypatch):
+    handlers = []
+    monkeypatch.setattr(
+        logging, "basicConfig", lambda **options: handlers.extend(options["handlers"])
+    )
+    record = logging.LogRecord("uvicorn", logging.WARNING, "", 0, "It is late.", None, None)
+    for log_format in ("json", "text"):
+        server._log_plain_lines(load_config({"log_format": log_format}))
+    lines = [handler.format(record) for handler in handlers]
+    assert json.loads(lines[0])["message"] == "It is late."
+    assert lines[1].endswith(" - uvicorn - WARNING - It is late.")

@@ -79,13 +79,18 @@ def configure(config: Config) -> None:
         if values == _applied and _handler in tree.handlers:
             return
         handler = _open_handler(config)
-        handler.setFormatter(JsonFormatter() if config.log_format == "json" else TextFormatter())
+        handler.setFormatter(make_formatter(config))
         if _handler is not None:
             tree.removeHandler(_handler)
             _handler.close()
         tree.addHandler(handler)
         tree.setLevel(config.log_level)
         _handler, _applied = handler, values
+
+
+def make_formatter(config: Config) -> TextFormatter:
+    """Return the formatter for the format that is configured."""
+    return JsonFormatter() if config.log_format == "json" else TextFormatter()
 
 
 def _open_handler(config: Config) -> logging.Handler:
