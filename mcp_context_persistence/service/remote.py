@@ -258,12 +258,28 @@ def _write_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> byt
         kwargs = args[0].model_dump(mode="json", exclude_unset=True) | kwargs
         args = args[1:]
     try:
+        _check_keys([args, kwargs])
         body = json.dumps([name, args, kwargs], default=_to_plain).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise NotAnsweredError("an argument cannot be sent to the service") from error
     if len(body) > limits.REQUEST_BODY_BYTES:
         raise NotAnsweredError("the arguments are too large for the service")
     return body
+
+
+def _check_keys(value: Any) -> None:
+    """Refuse keys that JSON would make texts of, so that the client cannot refuse them.
+
+    Raises:
+        TypeError: A key is no text.
+    """
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key is no text")
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            _check_keys(item)
 
 
 def _to_plain(value: Any) -> Any:

@@ -1,10 +1,14 @@
 """What the service sends to processes of its user is what the client has returned."""
 
+import json
+
+import pytest
+
 from mcp_context_persistence import exceptions
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.rest.local_calls import _write_result
 from mcp_context_persistence.service.calls import RESULT_HEADER
-from mcp_context_persistence.service.remote import _read_result
+from mcp_context_persistence.service.remote import NotAnsweredError, _read_result, _write_call
 
 
 def test_the_failures_of_a_batch_keep_their_errors():
@@ -32,3 +36,12 @@ def test_the_failures_of_a_batch_keep_their_errors():
         assert str(result.failure) == str(sent.failure)
         for field in ("retryable", "outcome"):
             assert getattr(result.failure, field) == getattr(sent.failure, field)
+
+
+def test_only_what_json_keeps_as_it_is_is_sent():
+    for metadata in ({1: "a"}, {"a": [{None: 1}]}, {"a": ({True: 1},)}, {"a": b"b"}, {"a": {1}}):
+        with pytest.raises(NotAnsweredError):
+            _write_call("save_document", ("d", "a text"), {"metadata": metadata})
+    kept = {"a": [{"b": None}], "c": 1.5}
+    sent = _write_call("save_document", ("d", "a text"), {"metadata": kept, "progress": print})
+    assert json.loads(sent) == ["save_document", ["d", "a text"], {"metadata": kept}]
