@@ -291,7 +291,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
     def build_response(row: Row, counts: Mapping[str, int]) -> UndoMergeResponse:
         engine.embeddings.forget()
-        stored = engine.graph.run(statements.claim_entities(engine.namespace, row["merged_ids"]))
+        stored = engine.graph.run(entities.read_entities(engine.namespace, row["merged_ids"]))
         ids = {stored_row["id"] for stored_row in stored}
         return UndoMergeResponse(
             merge_id=checked_id,

@@ -119,6 +119,7 @@ def test_the_documented_blocks_run_in_order(tmp_path, monkeypatch):
         check=False,
         cwd=tmp_path,
         text=True,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout

@@ -28,7 +28,7 @@ from mcp_context_persistence.mcp_server.tool import (
 from mcp_context_persistence.service.calls import OWN_CALLS, is_reading
 
 LEFT_OUT = OWN_CALLS | {"configure_entity_patterns", "delete_namespace"}
-FOR_ADMINS = frozenset({"reextract"})  # as REST has it
+FOR_ADMINS = frozenset({"ingest_items", "reextract"})  # as REST has it
 APPENDING = frozenset({"append_messages", "batch_save_conversations"})
 SIMPLE_TYPES = (str, int, float, bool)
 DESCRIPTION_CHARACTERS = 400

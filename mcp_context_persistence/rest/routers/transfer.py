@@ -44,7 +44,7 @@ def export_items(session: CurrentSession, query: Annotated[ExportArguments, Quer
 
 
 @router.post(
-    "/items:ingest", **operation("ingest_items", scope="write", response=models.IngestItemsResponse)
+    "/items:ingest", **operation("ingest_items", scope="admin", response=models.IngestItemsResponse)
 )
 def ingest_items(session: CurrentSession, body: IngestItems) -> Response:
     return session.answer(lambda client: client.ingest_items(**body.arguments()))
