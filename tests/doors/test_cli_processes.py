@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 COMMAND = str(Path(sys.executable).parent / "context-persistence")
@@ -49,6 +51,14 @@ def start(server, namespace):
         process.communicate()
 
 
+def wait_until_idle(pid):
+    """Wait until a command has taken no processor time for a second: it waits for its input."""
+    process, before = psutil.Process(pid), None
+    while (now := process.cpu_times()) != before:
+        before = now
+        time.sleep(1)
+
+
 def test_a_conversation_goes_through_pipes(start):
     saving = start("save", "-")
     output, errors = saving.communicate(json.dumps(TALK), timeout=120)
@@ -65,11 +75,12 @@ def test_an_interrupt_ends_with_130(start):
     assert process.stdin is not None
     process.stdin.write(json.dumps(TALK) + "\n")
     process.stdin.flush()
-    reading = start("list")  # takes as long as the other needs to wait for its input
+    reading = start("list")
     assert reading.communicate(timeout=120)[0] == ""
+    wait_until_idle(process.pid)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert errors.endswith("stopped\n")
     assert "Traceback" not in errors
 

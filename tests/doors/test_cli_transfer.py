@@ -34,9 +34,9 @@ def save(client, talk, contents, metadata):
 
 
 def branch(client, talk, content):
-    first = client.load_conversation_history(talk, all_branches=True).messages[0].id
-    message = {"role": "assistant", "content": content, "parent_id": first, "name": "Ada"}
-    client.append_messages(talk, [message])
+    for first in client.load_conversation_history(talk, limit=1, all_branches=True).messages:
+        message = {"role": "assistant", "content": content, "parent_id": first.id, "name": "Ada"}
+        client.append_messages(talk, [message])
 
 
 def add_parts(client, talk, content):
