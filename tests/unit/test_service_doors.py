@@ -16,7 +16,7 @@ from mcp_context_persistence.service.settings import ServiceSettings
 def build_infos(path):
     settings = ServiceSettings(database_url="bolt://127.0.0.1:1", keys_file=path)
     doors = _build_doors(ClientPool(settings), settings)
-    return [door.app.state.mcp_server._info for door in doors]
+    return [door.app.state.mcp_server._info for door in doors]  # type: ignore[attr-defined]  # of Starlette
 
 
 def test_replicas_with_the_same_keys_sign_alike(tmp_path):
