@@ -144,8 +144,8 @@ def append(
 ) -> None:
     """Add messages to the end of the conversation ID.
 
-    The conversation is created if it does not exist. TEXT is one message, - reads it from standard
-    input. The command prints the ids of the new messages.
+    The conversation is created if it does not exist. TEXT is one message. If it is -, it is read
+    from standard input. The command prints the ids of the new messages.
 
     Examples:
       context-persistence append standup "The parser is done." --message-id standup-1

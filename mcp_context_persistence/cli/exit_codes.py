@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 
 import click
 
@@ -71,14 +72,26 @@ def describe(error: click.ClickException) -> str:
     elif isinstance(error, click.BadOptionUsage):
         text = f"{error.option_name} needs a value"
     elif isinstance(error, click.exceptions.NoSuchCommand):
-        text = "there is no such command"
+        text = "there is no such command" + _list_similar(_find_similar_commands(error))
     elif isinstance(error, click.NoSuchOption):
-        names = ", ".join(sorted(error.possibilities or ()))
-        text = "there is no such option" + (f"; similar ones: {names}" if names else "")
+        text = "there is no such option" + _list_similar(error.possibilities)
     else:
         text = "there are too many arguments"
     path = error.ctx.command_path if error.ctx else "context-persistence"
     return f"{text} (see {path} --help)"
+
+
+def _find_similar_commands(error: click.exceptions.NoSuchCommand) -> list[str]:
+    """Return the similar commands of a group, which may import its commands only when needed."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only after a mistake
+
+    if error.ctx is None or not isinstance(error.ctx.command, click.Group):
+        return []
+    return get_close_matches(error.command_name, error.ctx.command.list_commands(error.ctx))
+
+
+def _list_similar(names: Iterable[str] | None) -> str:
+    return f"; similar ones: {', '.join(sorted(names))}" if names else ""
 
 
 def _name_parameter(error: click.BadParameter) -> str:

@@ -58,7 +58,10 @@ def list_instructions(session: Session, status: str, limit: int) -> None:
     show_default=True,
 )
 def save(session: Session, text: str, scope: str | None, kind: str) -> None:
-    """Save TEXT as an instruction, a preference or a fact; - reads it from standard input."""
+    """Save TEXT as an instruction, a preference or a fact.
+
+    If TEXT is -, it is read from standard input.
+    """
     with session.open_client() as client:
         response = client.save_instruction(read_argument(text), scope=scope, kind=kind)
     print_response(

@@ -53,7 +53,7 @@ def extract(
 ) -> None:
     """Extract entities and relationships from TEXT, and store them.
 
-    TEXT - reads the text from standard input.
+    If TEXT is -, it is read from standard input.
 
     Examples:
       context-persistence extract "The OrderParser class uses pandas." --no-store

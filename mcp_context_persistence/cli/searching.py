@@ -35,13 +35,13 @@ CONTENT_TYPES = ("message", "entity", "decision", "instruction", "conversation",
 )
 @click.option("--role", multiple=True, help="Only messages of this role.")
 @filter_options
-@click.option("--exclude", multiple=True, metavar="ID", help="Nothing of this conversation.")
+@click.option("--exclude", multiple=True, metavar="ID", help="Leave out this conversation.")
 @click.option("--metadata", is_flag=True, help="Results have their metadata, in JSON.")
-@click.option("--explain", is_flag=True, help="Results say why they were found, in JSON.")
+@click.option("--explain", is_flag=True, help="Explain the results in more detail, in JSON.")
 def search(session: Session, query: str, limit: int, **options: Any) -> int:
     """Search everything that is stored, best results first.
 
-    QUERY - reads the query from standard input. Without a result, the command ends with 3.
+    If QUERY is -, it is read from standard input. Without a result, the command ends with 3.
 
     Examples:
       context-persistence search "how do we check orders?" --limit 3
@@ -84,11 +84,11 @@ def search(session: Session, query: str, limit: int, **options: Any) -> int:
 )
 @click.option("--order", type=click.Choice(["conversation", "time"]), default="conversation")
 @filter_options
-@click.option("--exclude", multiple=True, metavar="ID", help="Nothing of this conversation.")
+@click.option("--exclude", multiple=True, metavar="ID", help="Leave out this conversation.")
 def context(session: Session, query: str, tokens: int, order: str, **options: Any) -> None:
     """Build a text for a prompt from what is stored about QUERY, with citations.
 
-    QUERY - reads the query from standard input. With --order time, the text is a timeline.
+    If QUERY is -, it is read from standard input. With --order time, the text is a timeline.
 
     Examples:
       context-persistence context "how do we check orders?" --tokens 500

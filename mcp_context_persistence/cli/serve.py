@@ -25,7 +25,7 @@ def serve(store: str | None, host: str, port: int, namespace: str | None) -> Non
     """Serve the store over HTTP until Ctrl-C or SIGTERM.
 
     Other commands and programs of your user find the service by themselves. A store has one
-    service: where it runs already, the command says where.
+    service: if it runs already, the command prints its address.
     """
     from mcp_context_persistence.kg.extras import install_command  # noqa: PLC0415 - see main
 
@@ -85,13 +85,13 @@ FILE = click.option(
 @keys.command()
 @STORE
 @FILE
-@click.option("--namespace", default="default", show_default=True, help="What the key opens.")
+@click.option("--namespace", default="default", show_default=True, help="The namespace it opens.")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=("read", "write"),
     show_default=True, help="What the key may do; may be repeated.",
 )  # fmt: skip
-@click.option("--days", type=float, help="After which the key ends.  [default: never]")
-@click.option("--name", default="", help="What you call the key.")
+@click.option("--days", type=float, help="How many days the key is valid.  [default: no end]")
+@click.option("--name", default="", help="A name for the list of keys.")
 def create(
     store: str | None,
     file: Path | None,
@@ -139,7 +139,7 @@ def revoke(key_id: str, store: str | None, file: Path | None) -> None:
 @click.argument("key_id")
 @STORE
 @FILE
-@click.option("--hours", default=24.0, show_default=True, help="For which the old key stays valid.")
+@click.option("--hours", default=24.0, show_default=True, help="How long the old key stays valid.")
 def rotate(key_id: str, store: str | None, file: Path | None, hours: float) -> None:
     """Make a key with the rights of the key with this id, and print it; the old one ends later."""
     _, token = _open_file(store, file).rotate(key_id, hours=hours)

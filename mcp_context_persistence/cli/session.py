@@ -97,7 +97,11 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 _OPTIONS = (
     ("--store", "CONTEXT_DB_URL", {"metavar": "STORE", "help": "A folder or a database URL."}),
-    ("--namespace", "CONTEXT_NAMESPACE", {"metavar": "NAME", "help": "An isolated part of it."}),
+    (
+        "--namespace",
+        "CONTEXT_NAMESPACE",
+        {"metavar": "NAME", "help": "A separate part of the store."},
+    ),
     ("--json", "CONTEXT_JSON", {"is_flag": True, "help": "Print JSON, for programs."}),
     ("--quiet", "CONTEXT_QUIET", {"is_flag": True, "help": "No notes and no progress."}),
     ("--debug", "CONTEXT_DEBUG", {"is_flag": True, "help": "Show where an error comes from."}),

@@ -172,6 +172,15 @@ def test_nothing_found_ends_with_3(commands, words):
     assert result.exit_code == 3, result.stderr
 
 
+@pytest.mark.parametrize(
+    ("words", "similar"), [(["serch"], "search, serve"), (["keys", "rotat"], "rotate")]
+)
+def test_the_error_for_an_unknown_command_names_similar_ones(words, similar):
+    result = CliRunner().invoke(main.commands, words)
+    assert result.exit_code == 2
+    assert f"; similar ones: {similar} (" in result.stderr
+
+
 def test_a_store_that_cannot_be_opened_ends_with_4():
     words = ["--store", "bolt://127.0.0.1:1", "--json", "stats"]
     result = CliRunner().invoke(main.commands, words, env={"CONTEXT_DB_USER": None})
