@@ -119,6 +119,8 @@ def list_command(store: str | None, file: Path | None, *, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps(rows))
         return
+    if not rows:
+        click.echo("there are no keys", err=True)
     for row in rows:
         end = row["expires"] or "never"
         text = f"{row['id']}  {row['namespace']}  {','.join(row['scopes'])}  expires {end}"

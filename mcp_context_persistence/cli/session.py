@@ -46,12 +46,20 @@ class Session:
     def _open_store(self) -> "ContextPersistenceClient":
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - takes a second
 
+        url = build_url(self.store)
+        self._note_new_store(url)
         try:
             return ContextPersistenceClient(
-                build_url(self.store), namespace=self.namespace, progress=self._build_progress()
+                url, namespace=self.namespace, progress=self._build_progress()
             )
         except DatabaseError as error:
             raise StoreError(error) from error
+
+    def _note_new_store(self, url: str | None) -> None:
+        """Print a note if the store of --store is a new folder: its name may be mistyped."""
+        folder = Path((url or "").removeprefix("local:"))
+        if folder.is_absolute() and not folder.exists():
+            self.note(f"there is no store in {folder} yet: creating it")
 
     def _build_progress(self) -> Callable[[str, int, int], None]:
         from mcp_context_persistence.runtime.progress_lines import ProgressLines  # noqa: PLC0415

@@ -188,6 +188,21 @@ def test_a_store_that_cannot_be_opened_ends_with_4():
     assert json.loads(result.stderr)["retryable"] is True
 
 
+def test_a_note_says_that_a_folder_is_no_store_yet(tmp_path):
+    (tmp_path / "file").touch()
+    for path, is_new, code in [(tmp_path / "file/memory", True, 4), (tmp_path / "file", False, 2)]:
+        result = CliRunner().invoke(main.commands, ["stats", "--store", str(path)])
+        assert result.exit_code == code
+        assert (f"there is no store in {path} yet" in result.stderr) is is_new
+
+
+def test_a_list_without_keys_says_so(tmp_path):
+    words = ["keys", "list", "--file", str(tmp_path / "keys.json")]
+    result = CliRunner().invoke(main.commands, words)
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "there are no keys\n")
+    assert CliRunner().invoke(main.commands, [*words, "--json"]).stdout == "[]\n"
+
+
 def test_conversations_that_cannot_be_saved_are_named_and_the_others_saved(commands):
     text = f'{json.dumps(STANDUP)}\n{{"conversation_id": "{SECRET}"}}\n'
     result = commands.run("save", "-", text=text)
