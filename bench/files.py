@@ -15,6 +15,11 @@ def result_file(name: str) -> Path:
     return RESULTS / name
 
 
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file of JSON lines."""
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def write_result(name: str, value: Any) -> None:
     """Write a value as JSON to a file of results."""
     result_file(name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")

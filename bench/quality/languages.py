@@ -8,14 +8,12 @@ for checks only: nothing was chosen by it.
 """
 
 import argparse
-import json
 import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
-from bench.files import write_result
+from bench.files import read_lines, write_result
 from mcp_context_persistence import ContextPersistenceClient
 
 FOLDER = Path(__file__).resolve().parents[1] / "data"
@@ -58,11 +56,6 @@ def measure(
                 ids = {result.id for result in answer.results}
                 shares[mode].append(len(gold & ids) / len(gold))
     return {mode: statistics.mean(shares[mode]) for mode in MODES}
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file of JSON lines."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def main() -> int:

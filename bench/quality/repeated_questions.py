@@ -11,33 +11,25 @@ bench/results/repeated_questions.json.
 
 import argparse
 import itertools
-import json
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench.files import ROOT, write_result
+from bench.files import ROOT, read_lines, write_result
 from mcp_context_persistence import ContextPersistenceClient
 
 BUDGET = 400
+TEXTS = ROOT / "bench" / "data"
 DAYS = {"saved before it is looked up": "2026-05-03", "asked a week ago": "2026-05-10"}
 NAMESPACE = "bench-repeated-questions"
 
 
-def read_lines(name: str) -> list[dict[str, Any]]:
-    """Read a file of bench/data."""
-    path: Path = ROOT / "bench" / "data" / name
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-
-
 def save_talk(client: ContextPersistenceClient) -> None:
     """Save the conversations in which the user told the answers."""
-    messages = read_lines("assistant_messages.jsonl")
+    messages = read_lines(TEXTS / "assistant_messages.jsonl")
     for conversation_id, group in itertools.groupby(messages, lambda row: row.pop("conversation")):
         client.save_conversation(conversation_id, list(group))
 
@@ -73,7 +65,8 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="ask only so many questions")
     parser.add_argument("--database-url", default="local:")
     arguments = parser.parse_args()
-    questions = read_lines(f"assistant_questions_{arguments.half}.jsonl")[: arguments.limit]
+    file = TEXTS / f"assistant_questions_{arguments.half}.jsonl"
+    questions = read_lines(file)[: arguments.limit]
     table = Table("questions", "number", "answer in context", "tokens", "missed")
     results = {}
     with ContextPersistenceClient(arguments.database_url, namespace=NAMESPACE) as client:
