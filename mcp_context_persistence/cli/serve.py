@@ -34,7 +34,7 @@ def serve(store: str | None, host: str, port: int, namespace: str | None) -> Non
         from mcp_context_persistence.service import server  # noqa: PLC0415 - slow to import
         from mcp_context_persistence.service.settings import ServiceSettings  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        if error.name not in {"fastapi", "uvicorn", "limits", "starlette", "anyio"}:
+        if error.name not in {"fastapi", "uvicorn", "starlette", "anyio"}:
             raise
         raise ValidationError(f"the service needs: {install_command('api')}") from error
     arguments: dict[str, Any] = {"database_url": build_url(store)}

@@ -10,7 +10,6 @@ from typing import Any
 from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter, run_sync
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -35,7 +34,6 @@ from mcp_context_persistence.rest.problems import (
     ProblemError,
     from_client_error,
     from_http_error,
-    from_validation_errors,
 )
 from mcp_context_persistence.rest.readiness import Readiness
 from mcp_context_persistence.rest.request_metrics import RequestMetrics
@@ -77,7 +75,6 @@ ROUTERS = (
     transfer,
     namespaces,
 )
-PREFIX = "/v1"
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 DESCRIPTION = """Memory for AI assistants, stored as one property graph in Neo4j.
 
@@ -176,9 +173,8 @@ def create_app(
 
 
 def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
-    for module in ROUTERS:
-        app.include_router(module.router, prefix=PREFIX)
-    app.include_router(_build_operators_router(metrics))
+    for router in (*(module.router for module in ROUTERS), _build_operators_router(metrics)):
+        app.router.routes.extend(router.routes)
     app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
 
@@ -249,17 +245,12 @@ def _add_handlers(app: FastAPI) -> None:
             problem.headers = {"Allow": ", ".join(_list_methods(request.scope["path"]))}
         return answer(request, problem)
 
-    async def answer_validation(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101 - as it is registered
-        return answer(request, from_validation_errors(error.errors()))
-
     async def answer_failure(request: Request, _error: Exception) -> Response:
         problem = ProblemError("failed", "the log of the service says why", outcome="unknown")
         return answer(request, problem)
 
     app.add_exception_handler(ContextPersistenceError, answer_client_error)
     app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_exception_handler(RequestValidationError, answer_validation)
     app.add_exception_handler(Exception, answer_failure)
 
 
@@ -268,7 +259,7 @@ def _list_methods(path: str) -> list[str]:
     methods: set[str] = {"GET"} if path == "/metrics" else set()
     for module in ROUTERS:
         for route in module.router.routes:
-            if isinstance(route, Route) and route.path_regex.match(path.removeprefix(PREFIX)):
+            if isinstance(route, Route) and route.path_regex.match(path):
                 methods.update(route.methods or ())
     return sorted(methods)
 

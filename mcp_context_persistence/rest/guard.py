@@ -6,15 +6,12 @@ body is read here, in whole, so that nothing behind the guard waits for a client
 """
 
 import asyncio
-import time
+import math
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -24,6 +21,7 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
 from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.rest.request_rate import RequestRate
 from mcp_context_persistence.rest.shares import CLOSE, Shares
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
 
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from mcp_context_persistence.rest.request_metrics import RequestMetrics
 
 SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
-MINUTE_SECONDS = 60
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-client-ip", "via")  # how names begin
 RESPONSE_CHUNK_BYTES = 65_536  # of a response that are sent together
 
@@ -61,8 +58,7 @@ class Guard:
         """
         self._app, self._settings, self._credentials = app, settings, credentials
         self._metrics, self._open_answers = metrics, open_answers
-        self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._rate = RequestRate(settings.requests_per_minute)
         self._bodies = BodyReader(settings.body_bytes)
         self._shares = Shares(threads=settings.threads, waiting=settings.waiting)
 
@@ -163,15 +159,14 @@ class Guard:
             )
 
     def _check_rate(self, caller: Caller) -> None:
-        if caller.is_local or self._limiter.hit(self._rate, caller.id):
+        seconds = 0.0 if caller.is_local else self._rate.count(caller.id)
+        if not seconds:
             return
-        reset = self._limiter.get_window_stats(self._rate, caller.id).reset_time
-        seconds = max(1, min(MINUTE_SECONDS, round(reset - time.time())))
         raise ProblemError(
             "rate-limited",
             f"more than {self._settings.requests_per_minute:,} requests in a minute",
             retryable=True,
-            headers={"Retry-After": str(seconds)},
+            headers={"Retry-After": str(math.ceil(seconds))},
         )
 
 

@@ -1,7 +1,7 @@
 """How a call of the client becomes a route: scope, strict request, thread, response."""
 
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import Message as MimeMessage
 from typing import Annotated, Any, ClassVar, TypeVar
@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as PydanticValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -27,6 +28,7 @@ from mcp_context_persistence.rest.strict_json import load_json
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.keys import SCOPES
 
+PREFIX = "/v1"
 SCOPE_KEY = "x-scope"
 JSON_TYPE = "application/json"
 LINES_TYPE = "application/jsonl"
@@ -171,11 +173,8 @@ class Session:
         etags.check_conditions(self.request.headers, tag)
 
 
-async def _open_session(request: Request) -> Session:
-    return Session(caller=request.state.caller, service=request.app.state.service, request=request)
-
-
-CurrentSession = Annotated[Session, Depends(_open_session)]
+# The route gives it to the endpoint; the framework must not look for it in the request.
+CurrentSession = Annotated[Session, Depends(lambda: None)]
 
 
 def operation(
@@ -236,60 +235,80 @@ def _describe(documentation: str) -> str:
     return "\n".join(lines).strip()
 
 
-class StrictRequest(Request):
-    """A request whose JSON was read strictly, and checked, before the framework sees it."""
-
-    checked_body: Any = None
-
-    async def json(self) -> Any:
-        """Return the checked body."""
-        return self.checked_body
-
-
 class StrictRoute(APIRoute):
-    """A route with a scope, which refuses what the framework would ignore or let pass."""
+    """A route with a scope, which refuses what the framework would ignore or let pass.
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Return the handler of the framework, with the checks before it."""
-        handle = super().get_route_handler()
-        scope = (self.openapi_extra or {}).get(SCOPE_KEY)
-        if scope not in SCOPES:
+    The framework finds the route and describes it. The route reads the request itself.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Create it, as the framework does.
+
+        Raises:
+            ValueError: It has no scope.
+        """
+        super().__init__(*args, **kwargs)
+        self._scope = (self.openapi_extra or {}).get(SCOPE_KEY)
+        if self._scope not in SCOPES:
             raise ValueError(f"{self.path} has no scope")
-        query = _find_query_model(self)
+        self._query_model = _find_query_model(self)
+        self._body_model: Any = self.body_field.field_info.annotation if self.body_field else None
+        self._has_session = bool(self.dependant.dependencies)
+        self.app = self._answer
 
-        async def handle_strictly(request: Request) -> Response:
-            caller: Caller = request.state.caller
-            if scope not in caller.scopes:
-                raise ProblemError("forbidden", f"the key needs the scope {scope}")
-            _check_query(request, query)
-            strict = StrictRequest(request.scope, request.receive)
-            await self.read_body(strict)
-            return await handle(strict)
-
-        return handle_strictly
-
-    async def read_body(self, request: StrictRequest) -> None:
-        """Read and check the body."""
+    async def read_body(self, request: Request) -> dict[str, Any]:
+        """Return the arguments that the body has."""
         data = await request.body()
-        if self.body_field is None:
+        if self._body_model is None:
             if data:
                 raise ProblemError("invalid", "this call takes no body")
-            return
+            return {}
         check_content_type(request, JSON_TYPE)
-        model = self.body_field.field_info.annotation
         if len(data) > INLINE_BYTES:
-            request.checked_body = await run_in_threadpool(_read_body, data, model)
-        else:
-            request.checked_body = _read_body(data, model)
+            return {"body": await run_in_threadpool(_read_body, data, self._body_model)}
+        return {"body": _read_body(data, self._body_model)}
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        caller: Caller = request.state.caller
+        if self._scope not in caller.scopes:
+            raise ProblemError("forbidden", f"the key needs the scope {self._scope}")
+        arguments = self._read_address(request) | await self.read_body(request)
+        if self._has_session:
+            service: Service = request.app.state.service
+            arguments["session"] = Session(caller=caller, service=service, request=request)
+        response = await run_in_threadpool(self.endpoint, **arguments)
+        await response(scope, receive, send)
+
+    def _read_address(self, request: Request) -> dict[str, Any]:
+        """Return the arguments in path and query."""
+        arguments: dict[str, Any] = {}
+        for field in self.dependant.path_params:
+            text = request.path_params[field.name]
+            arguments[field.name], errors = field.validate(text, loc=(field.name,))
+            if errors:
+                raise from_validation_errors(errors, source="path")
+        model, query = self._query_model, request.query_params
+        if model is None:
+            if query:
+                raise ProblemError("invalid", "this call takes no arguments in its query")
+            return arguments
+        if any(len(query.getlist(name)) > 1 for name in query.keys() - model.MULTIPLE):
+            raise ProblemError("invalid", "an argument of the query is there more than once")
+        values = {
+            name: query.getlist(name) if name in model.MULTIPLE else query[name] for name in query
+        }
+        return arguments | {"query": _validate(model, values, source="query")}
 
 
 class LinesRoute(StrictRoute):
     """A route whose body has JSON lines, which the endpoint reads in its thread."""
 
-    async def read_body(self, request: StrictRequest) -> None:
+    async def read_body(self, request: Request) -> dict[str, Any]:
         """Note the body as `request.state.lines`."""
         check_content_type(request, *LINE_TYPES)
         request.state.lines = await request.body()
+        return {}
 
 
 def _find_query_model(route: APIRoute) -> type[QueryArguments] | None:
@@ -300,20 +319,21 @@ def _find_query_model(route: APIRoute) -> type[QueryArguments] | None:
     return None
 
 
-def _check_query(request: Request, model: type[QueryArguments] | None) -> None:
-    """Refuse arguments that are there several times; without a model, all of them."""
-    names = [name for name, _ in request.query_params.multi_items()]
-    if model is None and names:
-        raise ProblemError("invalid", "this call takes no arguments in its query")
-    repeated = {name for name in names if names.count(name) > 1}
-    if model is not None and repeated - model.MULTIPLE:
-        raise ProblemError("invalid", "an argument of the query is there more than once")
+def _validate(model: Any, value: Any, *, source: str) -> Any:
+    try:
+        return model.model_validate(value)
+    except PydanticValidationError as error:
+        problems = error.errors(include_input=False, include_url=False, include_context=False)
+        raise from_validation_errors(problems, source=source) from None
 
 
 def check_content_type(request: Request, *allowed: str) -> None:
     """Refuse a body of another type, or in another encoding than UTF-8."""
+    text = request.headers.get("content-type", "")
+    if text in allowed:
+        return
     message = MimeMessage()
-    message["content-type"] = request.headers.get("content-type", "")
+    message["content-type"] = text
     charset = message.get_content_charset("utf-8")
     if message.get_content_type() not in allowed or charset not in {"utf-8", "us-ascii"}:
         raise ProblemError(
@@ -324,9 +344,4 @@ def check_content_type(request: Request, *allowed: str) -> None:
 def _read_body(data: bytes, model: Any) -> Any:
     if not data:
         raise ProblemError("invalid", "the body is missing")
-    value = load_json(data)
-    try:
-        return model.model_validate(value)
-    except PydanticValidationError as error:
-        problems = error.errors(include_input=False, include_url=False, include_context=False)
-        raise from_validation_errors(problems, source="body") from None
+    return _validate(model, load_json(data), source="body")

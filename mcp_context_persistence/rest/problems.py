@@ -152,15 +152,12 @@ def from_http_error(error: HTTPException) -> ProblemError:
     return ProblemError(kind, PROBLEMS[kind][1], headers=error.headers)
 
 
-def from_validation_errors(
-    errors: Sequence[Mapping[str, Any]], *, source: str | None = None
-) -> ProblemError:
+def from_validation_errors(errors: Sequence[Mapping[str, Any]], *, source: str) -> ProblemError:
     """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
 
     Args:
         errors: The errors.
-        source: The part of the request that they are about; None where their locations begin with
-            it.
+        source: The part of the request that they are about: `path`, `query` or `body`.
     """
     texts, first = [], None
     errors = _leave_out_alternatives(errors)
@@ -172,11 +169,10 @@ def from_validation_errors(
             rule = "is missing"
         else:
             rule = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
-        origin = source or str(location.pop(0))
         names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
-        texts.append(f"{field or f'the {origin}'} {rule}")
+        texts.append(f"{field or f'the {source}'} {rule}")
     is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first

@@ -12,6 +12,7 @@ from mcp_context_persistence.queries.analytics.algorithms import Algorithm, Metr
 from mcp_context_persistence.rest.fields import READ_INTEGER, Flag, Identifier, ItemId, Share
 from mcp_context_persistence.rest.lists import CentralEntities, CommunityList
 from mcp_context_persistence.rest.operations import (
+    PREFIX,
     Body,
     CurrentSession,
     QueryArguments,
@@ -20,7 +21,7 @@ from mcp_context_persistence.rest.operations import (
 )
 from mcp_context_persistence.rest.pages import MergeListArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["analytics"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["analytics"])
 
 
 class CentralArguments(QueryArguments):

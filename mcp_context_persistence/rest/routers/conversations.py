@@ -21,6 +21,7 @@ from mcp_context_persistence.rest.fields import (
 )
 from mcp_context_persistence.rest.idempotency import append_once, read_key
 from mcp_context_persistence.rest.operations import (
+    PREFIX,
     READ_HEADERS,
     WRITE_HEADERS,
     Body,
@@ -31,7 +32,7 @@ from mcp_context_persistence.rest.operations import (
 )
 from mcp_context_persistence.rest.pages import DeleteArguments, ListArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["conversations"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["conversations"])
 
 MESSAGES = [
     {"id": "m-1", "role": "user", "content": "Which tool should validate our order data?"},

@@ -10,6 +10,7 @@ from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import Identifier, ItemId, Share
 from mcp_context_persistence.rest.operations import (
+    PREFIX,
     READ_HEADERS,
     WRITE_HEADERS,
     Body,
@@ -19,7 +20,7 @@ from mcp_context_persistence.rest.operations import (
 )
 from mcp_context_persistence.rest.pages import DecisionListArguments, DeleteArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["decisions"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["decisions"])
 
 DecisionText = Annotated[str, Field(min_length=1, max_length=limits.DECISION_CHARACTERS)]
 

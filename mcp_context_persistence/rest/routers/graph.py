@@ -18,6 +18,7 @@ from mcp_context_persistence.rest.fields import (
 )
 from mcp_context_persistence.rest.lists import Paths, SimilarEntities
 from mcp_context_persistence.rest.operations import (
+    PREFIX,
     READ_HEADERS,
     WRITE_HEADERS,
     Body,
@@ -28,7 +29,7 @@ from mcp_context_persistence.rest.operations import (
 )
 from mcp_context_persistence.rest.pages import DeleteArguments, ListArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["graph"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["graph"])
 
 TypeName = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z0-9_ -]{0,62}$")]
 

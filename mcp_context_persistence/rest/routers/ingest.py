@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
@@ -14,6 +14,7 @@ from mcp_context_persistence.kg.models import Conversation, conversation
 from mcp_context_persistence.models import SaveConversationResponse
 from mcp_context_persistence.rest.operations import (
     LINES_TYPE,
+    PREFIX,
     PROBLEM_RESPONSES,
     SCOPE_KEY,
     CurrentSession,
@@ -26,7 +27,7 @@ from mcp_context_persistence.rest.strict_json import load_json
 CHUNK_LINES = 50  # that are saved together, and answered together
 KEYS = frozenset({"conversation_id", "messages", "project_path", "mode", "metadata", "created_at"})
 
-router = APIRouter(route_class=LinesRoute, tags=["conversations"])
+router = APIRouter(prefix=PREFIX, route_class=LinesRoute, tags=["conversations"])
 
 
 class LineAnswer(BaseModel):
@@ -69,8 +70,8 @@ class LineAnswer(BaseModel):
         },
     },
 )
-def batch_save_conversations(session: CurrentSession, request: Request) -> Response:
-    lines = _split(request.state.lines)
+def batch_save_conversations(session: CurrentSession) -> Response:
+    lines = _split(session.request.state.lines)
     return StreamingResponse(_answer_all(session, lines), media_type=LINES_TYPE)
 
 

@@ -9,10 +9,16 @@ from starlette.responses import Response
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import ItemId
-from mcp_context_persistence.rest.operations import Body, CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import (
+    PREFIX,
+    Body,
+    CurrentSession,
+    StrictRoute,
+    operation,
+)
 from mcp_context_persistence.rest.pages import InstructionListArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["instructions"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["instructions"])
 
 
 class SaveInstruction(Body):

@@ -9,10 +9,10 @@ from mcp_context_persistence import models
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.rest.fields import Identifier
 from mcp_context_persistence.rest.lists import Empty
-from mcp_context_persistence.rest.operations import CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import PREFIX, CurrentSession, StrictRoute, operation
 from mcp_context_persistence.rest.pages import DeleteArguments
 
-router = APIRouter(route_class=StrictRoute, tags=["namespace"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["namespace"])
 
 
 class DeleteNamespaceArguments(DeleteArguments):

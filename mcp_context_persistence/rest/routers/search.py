@@ -14,9 +14,15 @@ from mcp_context_persistence.queries.prompt_context.instructions import SHARE
 from mcp_context_persistence.queries.search import recipes
 from mcp_context_persistence.rest.fields import Exclusions, Filters, Share
 from mcp_context_persistence.rest.lists import Embeddings
-from mcp_context_persistence.rest.operations import Body, CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import (
+    PREFIX,
+    Body,
+    CurrentSession,
+    StrictRoute,
+    operation,
+)
 
-router = APIRouter(route_class=StrictRoute, tags=["search"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["search"])
 
 QueryText = Annotated[str, Field(min_length=1, max_length=limits.QUERY_CHARACTERS)]
 Limit = Annotated[int, Field(ge=1, le=limits.SEARCH_LIMIT)]

@@ -10,9 +10,15 @@ from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import Identifier, Share
 from mcp_context_persistence.rest.lists import ExtractedTexts
-from mcp_context_persistence.rest.operations import Body, CurrentSession, StrictRoute, operation
+from mcp_context_persistence.rest.operations import (
+    PREFIX,
+    Body,
+    CurrentSession,
+    StrictRoute,
+    operation,
+)
 
-router = APIRouter(route_class=StrictRoute, tags=["texts"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["texts"])
 
 Text = Annotated[str, Field(min_length=1, max_length=limits.EXTRACTION_CHARACTERS)]
 TEXT = "The DataProcessor class uses pandas."

@@ -10,6 +10,7 @@ from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.fields import READ_INTEGER, Cursor
 from mcp_context_persistence.rest.operations import (
+    PREFIX,
     Body,
     CurrentSession,
     QueryArguments,
@@ -17,7 +18,7 @@ from mcp_context_persistence.rest.operations import (
     operation,
 )
 
-router = APIRouter(route_class=StrictRoute, tags=["namespace"])
+router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["namespace"])
 
 
 class ExportArguments(QueryArguments):
