@@ -1,7 +1,9 @@
 """Tools with strict arguments, bounded answers, and errors without what the user wrote."""
 
+import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
@@ -164,18 +166,13 @@ class MemoryTool(Tool):
         """
         checked = self._check_arguments(arguments)
         memory = self._find_memory(context.request_context.request)
-        answer: Answer | Exception
-        async with anyio.create_task_group() as reports:
-            reports.start_soon(_report_progress, context, memory)
-            try:
+        try:
+            with _reporting_progress(context, memory):
                 answer = await anyio.to_thread.run_sync(
                     partial(self._call, memory, checked), limiter=self._server.threads
                 )
-            except Exception as error:
-                answer = error
-            reports.cancel_scope.cancel()
-        if isinstance(answer, Exception):
-            raise self._explain(answer) from answer
+        except Exception as error:
+            raise self._explain(error) from error
         return build_result(answer)
 
     def _call(self, memory: Memory, arguments: Arguments) -> Answer:
@@ -244,10 +241,31 @@ def _without_titles(schema: Any) -> Any:
     }
 
 
+@contextmanager
+def _reporting_progress(context: Context[Any, Any], memory: Memory) -> Iterator[None]:
+    """Report once a second how long the block takes, to clients that want to know.
+
+    Most calls end before the first report, so no task is started for them.
+    """
+    tasks: list[asyncio.Task[None]] = []
+
+    def start() -> None:
+        tasks.append(loop.create_task(_report_progress(context, memory)))
+
+    loop = asyncio.get_running_loop()
+    timer = loop.call_later(PROGRESS_SECONDS, start)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for task in tasks:
+            task.cancel()
+
+
 async def _report_progress(context: Context[Any, Any], memory: Memory) -> None:
-    """Report once a second how long a call takes, to clients that want to know."""
     seconds = 0.0
-    while True:
-        await anyio.sleep(PROGRESS_SECONDS)
-        seconds += PROGRESS_SECONDS
-        await context.report_progress(seconds, message=memory.stage or "working")
+    with suppress(Exception):  # the call goes on where nobody takes its reports
+        while True:
+            seconds += PROGRESS_SECONDS
+            await context.report_progress(seconds, message=memory.stage or "working")
+            await asyncio.sleep(PROGRESS_SECONDS)

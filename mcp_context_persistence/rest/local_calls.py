@@ -7,6 +7,8 @@ returns and raises, unchanged: the same models, texts of errors and cursors.
 import inspect
 import json
 from dataclasses import dataclass
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 from pydantic import BaseModel
@@ -61,7 +63,7 @@ class LocalCalls:
         if not inspect.isfunction(method):
             raise ProblemError("no-route", "there is no such call")
         try:
-            inspect.signature(method).bind(None, *args, **kwargs)
+            _read_signature(method).bind(None, *args, **kwargs)
         except TypeError as error:
             raise ProblemError("invalid", "the call does not take these arguments") from error
         scope["route"] = _Operation(name)  # the metrics name it
@@ -70,6 +72,11 @@ class LocalCalls:
                 return _write_result(method(client, *args, **kwargs))
             except ContextPersistenceError as error:
                 return _write_error(error)
+
+
+@cache
+def _read_signature(method: FunctionType) -> inspect.Signature:
+    return inspect.signature(method)
 
 
 def _write_result(result: Any) -> Response:
