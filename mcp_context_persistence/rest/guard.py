@@ -112,14 +112,14 @@ class Guard:
         )
         self._check_rate(caller)
         scope["state"]["caller"] = caller
-        async with self._shares.count(caller):
+        with self._shares.count(caller):
             if headers.get("content-encoding", "identity").lower() != "identity":
                 raise ProblemError(
                     "unsupported-media-type", "send the body without Content-Encoding"
                 )
             async with (
                 self._bodies.read(headers, receive, caller) as body,
-                self._shares.run(caller),
+                self._shares.threads(caller),
             ):
                 await self._app(scope, replay(body, receive), send)
 

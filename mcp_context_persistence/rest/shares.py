@@ -1,8 +1,8 @@
 """What the requests of one namespace may take of the service, so that the others are served too."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.rest.callers import NEIGHBOR, Caller
@@ -33,8 +33,8 @@ class Shares:
         self._threads, self._places = threads, threads + waiting
         self._groups: dict[_Group, _Requests] = {}
 
-    @asynccontextmanager
-    async def count(self, caller: Caller) -> AsyncIterator[None]:
+    @contextmanager
+    def count(self, caller: Caller) -> Iterator[None]:
         """Count a request during the block.
 
         Raises:
@@ -54,11 +54,9 @@ class Shares:
             if not own.count:
                 del self._groups[_group(caller)]
 
-    @asynccontextmanager
-    async def run(self, caller: Caller) -> AsyncIterator[None]:
-        """Wait for one of the threads of its namespace, and use it during the block."""
-        async with self._groups[_group(caller)].threads:
-            yield
+    def threads(self, caller: Caller) -> asyncio.Semaphore:
+        """Return the threads of the namespace of a caller who has been counted."""
+        return self._groups[_group(caller)].threads
 
 
 class Memory:
