@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mcp_context_persistence import exceptions
+from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -153,12 +154,13 @@ def from_http_error(error: HTTPException) -> ProblemError:
 
 
 def from_validation_errors(
-    errors: Sequence[Mapping[str, Any]], *, source: str | None = None
+    errors: Sequence[Mapping[str, Any]], *, known: Iterable[str] = (), source: str | None = None
 ) -> ProblemError:
-    """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
+    """Return the problem for errors of pydantic: fields and rules, never values.
 
     Args:
         errors: The errors.
+        known: The fields of the part of the request.
         source: The part of the request that they are about; None where their locations begin with
             it.
     """
@@ -167,7 +169,7 @@ def from_validation_errors(
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
         if kind == "extra_forbidden":
-            location, rule = location[:-1], "has an unknown field"
+            rule = validation.describe_unknown_key(location.pop(), known)
         elif kind == "missing":
             rule = "is missing"
         else:
@@ -176,7 +178,8 @@ def from_validation_errors(
         names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
-        texts.append(f"{field or f'the {origin}'} {rule}")
+        colon = ":" if kind == "extra_forbidden" else ""
+        texts.append(f"{field or f'the {origin}'}{colon} {rule}")
     is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first

@@ -291,8 +291,7 @@ def _read_fields(item: object) -> dict[str, Any]:
     for key in values:
         if key not in FIELDS:
             raise ValidationError(
-                f"conversations: there is an unknown key {validation.describe_key(key)}; "
-                f"known are: {', '.join(FIELDS)}"
+                f"conversations: {validation.describe_unknown_key(key, FIELDS)}"
             )
     return {key: values.get(key) for key in FIELDS}
 

@@ -4,8 +4,15 @@ from typing import Annotated
 
 import pytest
 from pydantic import BaseModel, Field, ValidationError
+from starlette.requests import Request
 
-from mcp_context_persistence.rest.problems import from_validation_errors
+from mcp_context_persistence.kg.errors import ValidationError as ClientError
+from mcp_context_persistence.kg.models import explain
+from mcp_context_persistence.rest import operations
+from mcp_context_persistence.rest.pages import DeleteArguments
+from mcp_context_persistence.rest.problems import ProblemError, from_validation_errors
+from mcp_context_persistence.rest.routers import ingest, search
+from mcp_context_persistence.services import batch_saving
 
 Short = Annotated[str, Field(max_length=3)]
 
@@ -44,3 +51,35 @@ def test_each_field_that_is_not_valid_is_named(body, kind, texts):
         problem = from_validation_errors(errors, source=source)
         assert problem.kind == kind
         assert [text.split()[0] for text in str(problem.detail).split("; ")] == texts
+
+
+def test_an_unknown_key_is_shown_with_the_known_ones_as_the_client_shows_it():
+    body = b'{"query": "secret", "topK": "secret"}'
+    with pytest.raises(ProblemError) as refused:
+        operations._read_body(body, search.SearchConversations)
+    reason = (
+        "there is an unknown key 'topK'; known are: query, limit, min_score, filters, "
+        "include_metadata, exclude_conversation_id, exclude_ids"
+    )
+    assert refused.value.detail == f"the body: {reason}"
+    names = tuple(search.SearchConversations.model_fields)
+    with pytest.raises(ValidationError) as raised:
+        search.SearchConversations.model_validate({"query": "secret", "topK": "secret"})
+    assert reason in str(explain(raised.value, known_keys=names))
+
+
+def test_a_line_is_refused_as_an_item_of_a_batch():
+    with pytest.raises(ProblemError) as refused:
+        ingest._read_line(b'{"conversation_id": "a", "messages": [], "title": "secret"}')
+    with pytest.raises(ClientError) as raised:
+        batch_saving._read_fields({"conversation_id": "a", "messages": [], "title": "secret"})
+    _, _, reason = str(raised.value).partition(": ")
+    assert refused.value.detail == f"the line: {reason}"
+    assert "'title'; known are: conversation_id, messages, " in reason
+
+
+def test_the_query_of_an_address_lists_the_known_arguments_and_not_what_was_sent():
+    request = Request({"type": "http", "query_string": b"dry=true&secret=1", "headers": []})
+    with pytest.raises(ProblemError) as refused:
+        operations._check_query(request, DeleteArguments)
+    assert refused.value.detail == "the query has an unknown argument; known are: dry_run"
