@@ -20,6 +20,7 @@ class Command:
         lines: Arguments that it reads from standard input as objects of JSON; one is a list.
         shows: The field of the client's answer whose items it prints, one a line; empty where it
             prints the answer.
+        repeats: Fields of the client's answer that each printed item has, too.
         values: Arguments that it has as words: (argument, value) and its words.
         defaults: Arguments whose defaults are others than the client's: said always.
         singles: Options that are there at most once.
@@ -36,6 +37,7 @@ class Command:
     text: str = ""
     lines: tuple[str, ...] = ()
     shows: str = ""
+    repeats: tuple[str, ...] = ()
     values: Mapping[tuple[str, Any], str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     singles: tuple[str, ...] = ()
@@ -247,6 +249,7 @@ COMMANDS: dict[str, Command] = {
         flags={"include_metadata": "--metadata", "explain": "--explain"},
         filters=_FILTERS | {"content_types": "--type", "role": "--role"},
         shows="results",
+        repeats=("confidence",),
         lacks=("exclude_ids",),
     ),
     "undo_merge": Command(words="merge", options={"merge_id": "--undo"}),

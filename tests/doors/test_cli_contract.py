@@ -36,8 +36,8 @@ def filled(commands, client):
 # The fields of each line that --json prints; a field may be added, but none may go.
 FIELDS = {
     "search pandas": {
-        "content", "conversation_id", "explanation", "id", "message_id", "metadata", "name",
-        "role", "similarity_score", "timestamp", "type",
+        "confidence", "content", "conversation_id", "explanation", "id", "message_id", "metadata",
+        "name", "role", "similarity_score", "timestamp", "type",
     },
     "context pandas": {"citations", "confidence", "instructions", "notes", "text", "tokens"},
     "load standup": {

@@ -30,6 +30,8 @@ def test_a_search_prints_one_result_in_each_line(commands):
     score, kind, key, text = lines[0].split("\t")
     assert 0 < float(score) <= 1
     assert (kind, key, text) == ("message", "talk-1-a", "We water the tomatoes in the evening.")
-    (result,) = commands.read("search", "tomatoes", "--type", "message", "--limit", "1")
+    query = "When do we water the tomatoes?"
+    (result,) = commands.read("search", query, "--type", "message", "--limit", "1")
     assert result["id"] == "talk-1-a"
     assert {"id", "type", "content", "similarity_score", "explanation"} <= result.keys()
+    assert 0 < result["confidence"] < 1
