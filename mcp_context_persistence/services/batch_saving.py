@@ -290,9 +290,7 @@ def _read_fields(item: object) -> dict[str, Any]:
     values = validation.check_mapping("conversations", item)
     for key in values:
         if key not in FIELDS:
-            raise ValidationError(
-                f"conversations: {validation.describe_unknown_key(key, FIELDS)}"
-            )
+            raise ValidationError(f"conversations: {validation.describe_unknown_key(key, FIELDS)}")
     return {key: values.get(key) for key in FIELDS}
 
 

@@ -23,9 +23,7 @@ BY_WORD = Candidate(kind="message", id="b", vector_score=0.4, keyword_score=2.5)
         ("pandas OrderParser", [BY_VECTOR], None),
     ],
 )
-def test_a_query_that_only_vectors_answer_in_another_language_is_noted(
-    query, candidates, language
-):
+def test_a_query_that_only_vectors_answer_in_another_language_is_noted(query, candidates, language):
     request = SearchRequest(query=query, terms=extract_terms(query), now_ms=0)
     notes = note_language(request, candidates)
     assert len(notes) == (language is not None)
