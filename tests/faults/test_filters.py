@@ -101,9 +101,10 @@ SEARCHES = {
     "build_context": [lambda client, filters: client.build_context("budget", filters=filters)],
     "list_conversations": [lambda client, filters: client.list_conversations(filters=filters)],
     "list_decisions": [lambda client, filters: client.list_decisions(filters=filters)],
+    "list_documents": [lambda client, filters: client.list_documents(filters=filters)],
     "list_entities": [lambda client, filters: client.list_entities(filters=filters)],
 }
-LISTS = {"list_conversations", "list_decisions", "list_entities"}
+LISTS = {"list_conversations", "list_decisions", "list_documents", "list_entities"}
 PROSE_SEARCHES = ("build_context", "search_hybrid", "search_similar_conversations")
 EXCLUSIONS = {"exclude_conversation_id", "exclude_ids"}
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
@@ -143,6 +144,7 @@ NARROWING = {
     "get_message": {"message_id"},
     "list_conversations": {"cursor"},
     "list_decisions": {"cursor", "status"},
+    "list_documents": {"cursor"},
     "list_entities": {"cursor"},
     "list_instructions": {"cursor", "status"},
     "update_message": {"message_id"},
@@ -195,6 +197,7 @@ OTHER = {  # parameters that narrow nothing: what is written, how much, how
     "delete_relationship": {"dry_run"},
     "list_conversations": {"limit", "order"},
     "list_decisions": {"limit", "order"},
+    "list_documents": {"limit", "order"},
     "list_entities": {"limit", "order"},
     "list_instructions": {"limit"},
     "update_message": {"content", "metadata", "name", "role", "timestamp"},
@@ -205,6 +208,7 @@ MAPPINGS = {
     "search_similar_conversations": {"filters"},
     "list_conversations": {"filters"},
     "list_decisions": {"filters"},
+    "list_documents": {"filters"},
     "list_entities": {"filters"},
 }
 RELATIONSHIP = {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"}

@@ -270,6 +270,15 @@ CALLS: dict[str, dict[str, Any]] = {
         "limit": 3,
         "cursor": None,
     },
+    "list_documents": {
+        "filters": {
+            **{name: value for name, value in LIST_FILTERS.items() if name != "conversation_id"},
+            "entity_types": ["library"],
+        },
+        "order": "newest",
+        "limit": 3,
+        "cursor": None,
+    },
     "list_entities": {
         "filters": {"entity_types": ["library"], "confidence_min": 0.5},
         "order": "newest",
