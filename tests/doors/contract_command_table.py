@@ -138,6 +138,7 @@ COMMANDS: dict[str, Command] = {
         lacks=("k", "directed", "weighted"),
     ),
     "get_conversation_stats": Command(words="stats"),
+    "get_document": Command(words="load", options={"document_id": "--document"}),
     "get_graph_analytics": Command(words="analytics"),
     "ingest_items": Command(words="ingest -", lines=("items",), shows="counts"),
     "list_conversations": Command(
@@ -154,6 +155,14 @@ COMMANDS: dict[str, Command] = {
         filters=_FILTERS | {"entity_types": "--type"},
         pages=("limit",),
         shows="decisions",
+        lacks=("cursor",),
+    ),
+    "list_documents": Command(
+        words="list documents",
+        options=_LIST,
+        filters=_FILTERS | {"entity_types": "--type"},
+        pages=("limit",),
+        shows="documents",
         lacks=("cursor",),
     ),
     "list_entities": Command(
@@ -262,7 +271,6 @@ NO_COMMAND = {
     "find_similar_entities": "analytics for people are central entities and communities",
     "generate_embeddings": "vectors are for programs",
     "get_decision": "list decisions",
-    "get_document": "search, export",
     "get_embedding_status": "configuration of the store, for programs",
     "get_entity": "list entities, graph",
     "get_message": "load",

@@ -191,7 +191,7 @@ def test_a_store_that_cannot_be_opened_ends_with_4():
 def test_a_note_says_that_a_folder_is_no_store_yet(tmp_path):
     (tmp_path / "file").touch()
     for path, is_new, code in [(tmp_path / "file/memory", True, 4), (tmp_path / "file", False, 2)]:
-        result = CliRunner().invoke(main.commands, ["stats", "--store", str(path)])
+        result = CliRunner().invoke(main.commands, ["append", "a", "b", "--store", str(path)])
         assert result.exit_code == code
         assert (f"there is no store in {path} yet" in result.stderr) is is_new
 
