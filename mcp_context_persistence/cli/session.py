@@ -103,7 +103,10 @@ class Session:
         from mcp_context_persistence.service.folders import find_target  # noqa: PLC0415
 
         folder = getattr(find_target(self.url), "path", None)
-        if folder is None or Store(folder).exists():
+        if folder is None:
+            return
+        store = Store(folder)
+        if store.exists() or store.secret.exists() or store.has_data:  # it may have lost some files
             return
         if not may_create:
             raise StoreError(NotFoundError(describe_missing(folder)))

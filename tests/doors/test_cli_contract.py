@@ -30,6 +30,7 @@ def filled(commands, client):
     client.update_knowledge_graph([{"name": name, "type": "organization"} for name in names], [])
     client.create_relationship("OrderValidator", "pandas", "uses")
     client.save_conversation("standup", [MESSAGE], metadata={"project": "orders"})
+    client.save_document("handbook", "Restart PostgreSQL first.")
     return commands
 
 
@@ -48,6 +49,8 @@ FIELDS = {
         "conversation_id", "created_at", "metadata", "mode", "project_path", "total_messages",
         "updated_at",
     },
+    "list documents": {"created_at", "document_id", "metadata", "passages", "project_path"},
+    "load --document handbook": {"document_id", "entity_ids", "passages", "text"},
     "list entities": {
         "aliases", "confidence", "created_at", "description", "id", "mention_count", "metadata",
         "name", "type",

@@ -2,11 +2,15 @@
 
 import json
 import shlex
+import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from mcp_context_persistence.cli import main
+from mcp_context_persistence.cli.session import Session
 from mcp_context_persistence.kg import local
 from tests.doors.test_cli_contract import list_commands
 
@@ -145,3 +149,42 @@ def test_a_store_is_named_once(run):
     refused = run("--store", "a", "server", "status", "b")
     assert refused.exit_code == 2
     assert "STORE and --store mean the same" in refused.stderr
+
+
+@pytest.mark.parametrize("file", ["store.json", "password", "data/databases"])
+def test_a_store_that_has_lost_files_is_no_missing_store(tmp_path, file):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    Session(store=str(tmp_path)).check_store()
+
+
+class Opened:
+    """A client of a local store whose server had to be started."""
+
+    def __init__(self, url, *, namespace, progress):
+        progress("start", 0, 180)
+        store = Path(url.removeprefix("local:"))
+        self.lingers = 0
+        self._engine = SimpleNamespace(
+            connection=SimpleNamespace(attachment=SimpleNamespace(store=store, linger=self.linger))
+        )
+
+    def linger(self):
+        self.lingers += 1
+
+
+@pytest.mark.parametrize(
+    ("options", "is_terminal", "is_noted"),
+    [({}, True, True), ({}, False, False), ({"as_json": True}, True, False),
+     ({"quiet": True}, True, False)],
+)  # fmt: skip
+def test_people_are_told_how_long_a_server_waits(
+    tmp_path, monkeypatch, capsys, options, is_terminal, is_noted
+):
+    monkeypatch.setattr("mcp_context_persistence.client.ContextPersistenceClient", Opened)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    session = Session(store=str(tmp_path / "new"), **options)
+    client = session.open_store(may_create=True)
+    assert client.lingers == 1
+    command = f"to keep it running: context-persistence server start {tmp_path / 'new'}\n"
+    assert capsys.readouterr().err.endswith(command) is is_noted
