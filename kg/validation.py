@@ -251,9 +251,9 @@ def describe_key(key: object) -> str:
     return repr(text)
 
 
-def describe_unknown_key(key: object, known: Iterable[str]) -> str:
+def describe_unknown_key(key: object, known_keys: Iterable[str]) -> str:
     """Return the reason for an error about a key that is not one of the known keys, if any are."""
-    reason, names = f"there is an unknown key {describe_key(key)}", ", ".join(known)
+    reason, names = f"there is an unknown key {describe_key(key)}", ", ".join(known_keys)
     return f"{reason}; known are: {names}" if names else reason
 
 

@@ -307,8 +307,8 @@ def _check_query(request: Request, model: type[QueryArguments] | None) -> None:
         raise ProblemError("invalid", "this call takes no arguments in its query")
     repeated = {name for name in names if names.count(name) > 1}
     if model is not None and not model.model_fields.keys() >= set(names):
-        known = ", ".join(model.model_fields)
-        raise ProblemError("invalid", f"the query has an unknown argument; known are: {known}")
+        fields = ", ".join(model.model_fields)
+        raise ProblemError("invalid", f"the query has an unknown argument; known are: {fields}")
     if model is not None and repeated - model.MULTIPLE:
         raise ProblemError("invalid", "an argument of the query is there more than once")
 
@@ -332,5 +332,6 @@ def _read_body(data: bytes, model: Any) -> Any:
         return model.model_validate(value)
     except PydanticValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        known = model.model_fields
-        raise from_validation_errors(problems, known=known, source="body") from None
+        raise from_validation_errors(
+            problems, known_keys=model.model_fields, source="body"
+        ) from None

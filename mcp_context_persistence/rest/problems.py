@@ -154,13 +154,16 @@ def from_http_error(error: HTTPException) -> ProblemError:
 
 
 def from_validation_errors(
-    errors: Sequence[Mapping[str, Any]], *, known: Iterable[str] = (), source: str | None = None
+    errors: Sequence[Mapping[str, Any]],
+    *,
+    known_keys: Iterable[str] = (),
+    source: str | None = None,
 ) -> ProblemError:
     """Return the problem for errors of pydantic: fields and rules, never values.
 
     Args:
         errors: The errors.
-        known: The fields of the part of the request.
+        known_keys: The fields of the part of the request.
         source: The part of the request that they are about; None where their locations begin with
             it.
     """
@@ -169,7 +172,7 @@ def from_validation_errors(
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
         if kind == "extra_forbidden":
-            rule = validation.describe_unknown_key(location.pop(), known)
+            rule = validation.describe_unknown_key(location.pop(), known_keys)
         elif kind == "missing":
             rule = "is missing"
         else:

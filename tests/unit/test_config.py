@@ -307,20 +307,6 @@ def test_context_db_url_wins_over_database_url(monkeypatch):
     )  # the environment goes before .env, whatever the name
 
 
-def test_the_variables_of_the_store_may_have_a_path(monkeypatch):
-    for name in ("CONTEXT_DB_URL", "CONTEXT_STORE"):
-        monkeypatch.setenv(name, "memory")
-        assert load_config().database_url == f"local:{Path.cwd() / 'memory'}"
-        monkeypatch.setenv(name, "bolt://host:7687")
-        assert load_config().database_url == "bolt://host:7687"
-        monkeypatch.setenv(name, "localhost:7687")
-        assert load_config().database_url == "localhost:7687"  # which is refused
-    monkeypatch.delenv("CONTEXT_STORE")
-    monkeypatch.delenv("CONTEXT_DB_URL")
-    monkeypatch.setenv("NEO4J_URI", "memory")
-    assert load_config().database_url == "memory"  # which is refused
-
-
 def test_arguments_of_the_constructor_win_over_its_config():
     made = load_config(
         {"database_url": "bolt://a:1", "spacy_model": "a"},
