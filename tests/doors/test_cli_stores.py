@@ -5,6 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -184,7 +185,7 @@ def test_people_are_told_how_long_a_server_waits(
     monkeypatch.setattr("mcp_context_persistence.client.ContextPersistenceClient", Opened)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     session = Session(store=str(tmp_path / "new"), **options)
-    client = session.open_store(may_create=True)
+    client: Any = session.open_store(may_create=True)
     assert client.lingers == 1
     command = f"to keep it running: context-persistence server start {tmp_path / 'new'}\n"
     assert capsys.readouterr().err.endswith(command) is is_noted

@@ -86,7 +86,7 @@ GOOD = {
     "metadata.KEY": "mine",
 }
 LISTS = ("list_conversations", "list_decisions", "list_documents", "list_entities")
-SEARCHES = {
+SEARCHES: dict[str, list[Any]] = {
     "search_hybrid": [
         lambda client, filters: client.search_hybrid("budget", filters=filters),
         lambda client, filters: client.search_hybrid("budget", "keyword", filters),
