@@ -21,6 +21,7 @@ from mcp_context_persistence.rest.cursors import CursorSigner
 from mcp_context_persistence.rest.problems import (
     MEDIA_TYPE,
     ProblemError,
+    describe_unknown_field,
     from_validation_errors,
 )
 from mcp_context_persistence.rest.strict_json import load_json
@@ -307,8 +308,7 @@ def _check_query(request: Request, model: type[QueryArguments] | None) -> None:
         raise ProblemError("invalid", "this call takes no arguments in its query")
     repeated = {name for name in names if names.count(name) > 1}
     if model is not None and not model.model_fields.keys() >= set(names):
-        fields = ", ".join(model.model_fields)
-        raise ProblemError("invalid", f"the query has an unknown argument; known are: {fields}")
+        raise ProblemError("invalid", f"the query {describe_unknown_field(model.model_fields)}")
     if model is not None and repeated - model.MULTIPLE:
         raise ProblemError("invalid", "an argument of the query is there more than once")
 

@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mcp_context_persistence import exceptions
-from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -159,7 +158,7 @@ def from_validation_errors(
     known_keys: Iterable[str] = (),
     source: str | None = None,
 ) -> ProblemError:
-    """Return the problem for errors of pydantic: fields and rules, never values.
+    """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
 
     Args:
         errors: The errors.
@@ -172,7 +171,7 @@ def from_validation_errors(
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
         if kind == "extra_forbidden":
-            rule = validation.describe_unknown_key(location.pop(), known_keys)
+            location, rule = location[:-1], describe_unknown_field(known_keys)
         elif kind == "missing":
             rule = "is missing"
         else:
@@ -181,12 +180,17 @@ def from_validation_errors(
         names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
-        colon = ":" if kind == "extra_forbidden" else ""
-        texts.append(f"{field or f'the {origin}'}{colon} {rule}")
+        texts.append(f"{field or f'the {origin}'} {rule}")
     is_too_large = {str(error["type"]) for error in errors} <= TOO_LARGE
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
     )
+
+
+def describe_unknown_field(known_keys: Iterable[str]) -> str:
+    """Say that there is an unknown field, and which fields are known, without the unknown key."""
+    names = ", ".join(known_keys)
+    return f"has an unknown field; known are: {names}" if names else "has an unknown field"
 
 
 def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

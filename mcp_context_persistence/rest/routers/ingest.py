@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response, StreamingResponse
 
-from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.models import Conversation, conversation
 from mcp_context_persistence.models import SaveConversationResponse
@@ -20,7 +20,11 @@ from mcp_context_persistence.rest.operations import (
     LinesRoute,
     Session,
 )
-from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.rest.problems import (
+    ProblemError,
+    describe_unknown_field,
+    from_client_error,
+)
 from mcp_context_persistence.rest.strict_json import load_json
 
 CHUNK_LINES = 50  # that are saved together, and answered together
@@ -106,9 +110,8 @@ def _read_line(line: bytes) -> Conversation:
     row = load_json(line)
     if not isinstance(row, dict):
         raise ProblemError("invalid", "the line must be a JSON object")
-    if unknown := row.keys() - set(KEYS):
-        reason = validation.describe_unknown_key(min(unknown), KEYS)
-        raise ProblemError("invalid", f"the line: {reason}")
+    if not row.keys() <= set(KEYS):
+        raise ProblemError("invalid", f"the line {describe_unknown_field(KEYS)}")
     try:
         return conversation(row.pop("conversation_id", None), row.pop("messages", None), **row)
     except ContextPersistenceError as error:
