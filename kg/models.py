@@ -292,10 +292,8 @@ def explain(
         location, kind, path = list(problem["loc"]), problem["type"], ""
         if kind in {"extra_forbidden", "invalid_key"}:
             key = location.pop()  # written by the caller
-            shown_key = validation.describe_key(problem["input"] if kind == "invalid_key" else key)
-            reason = f"there is an unknown key {shown_key}"
-            if known_keys:
-                reason += f"; known are: {', '.join(known_keys)}"
+            unknown_key = problem["input"] if kind == "invalid_key" else key
+            reason = validation.describe_unknown_key(unknown_key, known_keys)
         else:
             path, reason = _describe_problem(kind, problem["msg"])
         fields = [str(item) for item in location if _is_field(item)]

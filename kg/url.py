@@ -1,5 +1,6 @@
 """Parse a `database_url`: a store on this machine, a throwaway store, or a server."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,7 @@ FORMS = (
     "neo4j://HOST:PORT, with +s or +ssc for TLS"
 )
 DEFAULT_PORT = 7687
+THROWAWAY = (":memory:", "sqlite:///:memory:", "sqlite://")
 _DATABASE = "database="
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
@@ -40,6 +42,27 @@ class RemoteTarget:
     database: str | None = None
 
 
+def complete_url(text: str) -> str:
+    """Return the URL for a text that may also be the path of a store's folder.
+
+    Paths become absolute: other processes get them, which have other working directories. A text
+    such as `localhost:7687` is returned as it is, unless there is such a folder.
+    """
+    if text in THROWAWAY:
+        return text
+    folder = text.removeprefix("sqlite:///").removeprefix("local:")
+    is_url = "://" in folder or folder.startswith(":")
+    if not folder or is_url or (folder == text and _looks_like_address(text)):
+        return text
+    path = os.path.expanduser(folder)  # which raises nothing for an unknown user
+    return f"local:{path if path.startswith('~') else Path(path).absolute()}"
+
+
+def _looks_like_address(text: str) -> bool:
+    """Return whether a text has a colon where addresses have one, and is no folder."""
+    return ":" in text.partition("/")[0] and not os.path.isdir(text)
+
+
 def parse_url(url: object) -> LocalTarget | RemoteTarget:
     """Read a `database_url`.
 
@@ -49,7 +72,7 @@ def parse_url(url: object) -> LocalTarget | RemoteTarget:
     """
     if not isinstance(url, str) or not url.strip() or "\0" in url:
         raise ValidationError(f"database_url must be one of: {FORMS}")
-    if url in {":memory:", "sqlite:///:memory:", "sqlite://"}:
+    if url in THROWAWAY:
         return LocalTarget(path=None)
     for prefix in ("local:", "sqlite:///"):
         if url.startswith(prefix) and url.removeprefix(prefix):

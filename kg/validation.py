@@ -10,7 +10,7 @@ import itertools
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -249,6 +249,12 @@ def describe_key(key: object) -> str:
     if len(text) > _SHOWN_KEY_CHARACTERS:
         text = f"{text[:_SHOWN_KEY_CHARACTERS]}..."
     return repr(text)
+
+
+def describe_unknown_key(key: object, known_keys: Iterable[str]) -> str:
+    """Return the reason for an error about a key that is not one of the known keys, if any are."""
+    reason, names = f"there is an unknown key {describe_key(key)}", ", ".join(known_keys)
+    return f"{reason}; known are: {names}" if names else reason
 
 
 def check_vectors(

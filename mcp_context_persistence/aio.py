@@ -120,6 +120,7 @@ class AsyncContextPersistenceClient:
     get_decision = _make_async(Client.get_decision)
     get_entity = _make_async(Client.get_entity)
     list_conversations = _make_async(Client.list_conversations)
+    list_documents = _make_async(Client.list_documents)
     list_decisions = _make_async(Client.list_decisions)
     list_entities = _make_async(Client.list_entities)
     update_message = _make_async(Client.update_message)

@@ -92,8 +92,8 @@ class ContextPersistenceClient(
             database_url: `local:PATH` or `sqlite:///PATH` for a store in that folder, with a
                 managed server; `:memory:` or `sqlite:///:memory:` for a throwaway store; `bolt://`
                 or `neo4j://` (`+s`, `+ssc`) for your own server. None means the configured URL
-                (CONTEXT_DB_URL or NEO4J_URI). If there is none, it means the user's own store in
-                the data folder of the platform.
+                (CONTEXT_STORE, CONTEXT_DB_URL or NEO4J_URI). If there is none, it means the user's
+                own store in the data folder of the platform.
             vector_db_url: Accepted for compatibility, without effect. Vectors are stored in Neo4j.
             spacy_model: The name of an installed spaCy model. If you leave it out, the configured
                 one (SPACY_MODEL) is used.

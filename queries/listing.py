@@ -66,6 +66,12 @@ def list_conversations(namespace: str, filters: Filters, page: Page) -> Statemen
     return Statement(name="list/conversations", parameters={"batch": batch}, read=complete("item"))
 
 
+def list_documents(namespace: str, filters: Filters, page: Page) -> Statement[Row]:
+    """List a page of documents; rows have `item`, `key` and `passages`."""
+    batch = _list_batch(namespace, filters, page)
+    return Statement(name="list/documents", parameters={"batch": batch}, read=complete("item"))
+
+
 def list_decisions(
     namespace: str, filters: Filters, page: Page, *, statuses: Sequence[str] | None
 ) -> Statement[Row]:

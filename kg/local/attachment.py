@@ -153,6 +153,15 @@ class Attachment:
             orders.order_restart(self._files, server_pid, self._settings)
         self.renew()
 
+    def linger(self) -> None:
+        """Have the server wait longer for its next user, as after a command.
+
+        It waits `COMMAND_LINGER_SECONDS` after the last user of this run, whoever started it.
+        """
+        with contextlib.suppress(OSError):
+            if not orders.holds_nonce(self._files.linger_order_file, self._state.nonce):
+                replace_file(self._files.linger_order_file, self._state.nonce)
+
     def suspect(self) -> None:
         """Note that the database may have stopped, also for later processes.
 

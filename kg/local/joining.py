@@ -219,10 +219,5 @@ def _clear_last_run(store: Store) -> None:
             f"An old server of this store does not end: end process {pid} yourself.",
             retryable=True,
         )
-    for order in (
-        store.keep_order_file,
-        store.stop_order_file,
-        store.size_order_file,
-        store.restart_order_file,
-    ):
+    for order in store.order_files:
         order.unlink(missing_ok=True)

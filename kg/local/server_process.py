@@ -1,6 +1,7 @@
 """The Java process of a server, as its supervisor starts and ends it. Standard library only."""
 
 import contextlib
+import math
 import os
 import signal
 import subprocess
@@ -127,18 +128,19 @@ class ServerProcess:
         flags = sizes.replace_heap(self._specification["flags"], size["heap"])
         self._specification.update(sizes=size, flags=flags)
 
-    def end(self, *, is_orderly: bool) -> None:
+    def end(self, *, is_orderly: bool, max_seconds: float = math.inf) -> None:
         """End the process.
 
         Args:
             is_orderly: Whether it is asked to stop and gets time for that. It is killed all the
                 same where its database may have stopped: only a database that begins a transaction
                 proves that it has not.
+            max_seconds: How much time it gets at most.
         """
         if self.java is not None and self.pid and is_orderly and self._may_stop_in_order():
             self.java.send_signal(signal.SIGTERM)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.java.wait(float(self._specification["stop_seconds"]))
+                self.java.wait(min(float(self._specification["stop_seconds"]), max_seconds))
         self.kill()
 
     def _may_stop_in_order(self) -> bool:

@@ -14,6 +14,9 @@ USER = "neo4j"
 DATABASE = "neo4j"
 MAIN_CLASS = "org.neo4j.server.Neo4jCommunity"
 LOOPBACK = "127.0.0.1"
+# How long a server that a command has used waits for the next command. No process may outlive its
+# last user by more than 30 s, and the server also needs time to stop.
+COMMAND_LINGER_SECONDS = 20.0
 JOIN_SECONDS = 60.0  # that opening a store may take in addition to the start of its server
 
 

@@ -107,9 +107,17 @@ class Store:
         self.next_secret = folder / "password.new"  # of a copied store, until its server runs
         self.keep_order_file = folder / "keep"  # holds the nonce of a run that lasts until `stop`
         self.stop_order_file = folder / "stop"  # holds the nonce of a run that shall end
+        self.linger_order_file = folder / "linger"  # of a run that waits longer for its next user
         # Orders for a run that goes on: with another heap and page cache, with another process.
         self.size_order_file = folder / "sizes"
         self.restart_order_file = folder / "restart"
+        self.order_files = (
+            self.keep_order_file,
+            self.stop_order_file,
+            self.linger_order_file,
+            self.size_order_file,
+            self.restart_order_file,
+        )
         # Exists while the database may have stopped because it could not write: its log may end in
         # half an entry.
         self.panicked = folder / "panicked"
@@ -269,13 +277,7 @@ class Store:
         if recorded is None or not recorded.is_same(current):
             if self.has_data and not self._was_stopped():
                 self.unchecked.touch(mode=0o600)
-            for file in (
-                self.state_file,
-                self.keep_order_file,
-                self.stop_order_file,
-                self.size_order_file,
-                self.restart_order_file,
-            ):
+            for file in (self.state_file, *self.order_files):
                 file.unlink(missing_ok=True)
             if self.has_data:  # passwords that were ordered before may be valid already
                 ordered = self.ordered_secrets()
@@ -334,7 +336,7 @@ OWN_NAMES = frozenset(
         *("gate.lock", "server.lock", "leases", "conf", "logs", "data", "temporary", "identity"),
         "run",  # of Neo4j
         *("password", "password.new", "server.json"),
-        *("keep", "stop", "sizes", "restart", "panicked", "unchecked"),
+        *("keep", "stop", "linger", "sizes", "restart", "panicked", "unchecked"),
         # Of the service.
         *("api_keys.json", "api_keys.lock", "service.json", "service.lock"),
     }

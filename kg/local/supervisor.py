@@ -32,6 +32,7 @@ from mcp_context_persistence.kg.local.ports import answers_bolt
 from mcp_context_persistence.kg.local.process import read_start_time
 from mcp_context_persistence.kg.local.resource_limits import raise_limits
 from mcp_context_persistence.kg.local.server_process import ServerProcess
+from mcp_context_persistence.kg.local.settings import COMMAND_LINGER_SECONDS
 from mcp_context_persistence.kg.local.space import (
     describe_full_disk,
     has_space,
@@ -48,7 +49,10 @@ MAX_SPAWNS = 3  # at one start, where a port was taken or the process was killed
 MAX_DEATHS = 5  # within the time below; then the supervisor gives up
 DEATHS_SECONDS = 600.0
 RESTART_PAUSE_SECONDS = 5.0  # from a start to the next one that is ordered
-AFTERLIFE_SECONDS = 25.0  # no process may outlive the last client by more than 30 s
+# No process may outlive the last client by more than 30 s.
+AFTERLIFE_SECONDS = 25.0  # of the process that makes the start-up cache
+END_SECONDS = 29.0  # of the server
+MIN_STOP_SECONDS = 5.0  # for its orderly stop
 
 
 def main(server_lock: int) -> None:
@@ -295,8 +299,14 @@ class Supervisor:
             return False
         if self._leases.has_holders() or orders.holds_nonce(self.store.keep_order_file, self.nonce):
             self._last_use = time.monotonic()
-        idle_seconds = time.monotonic() - self._last_use
-        return idle_seconds < max(0.01, float(self.specification["linger"]))
+        return time.monotonic() - self._last_use < self._find_linger_seconds()
+
+    def _find_linger_seconds(self) -> float:
+        """Return how long the server waits for another process."""
+        is_ordered = orders.holds_nonce(self.store.linger_order_file, self.nonce)
+        if is_ordered and not self.specification["throwaway"]:
+            return COMMAND_LINGER_SECONDS
+        return max(0.01, float(self.specification["linger"]))
 
     def _decide_to_stop(self) -> bool:
         """Decide with the join lock taken, so that nobody joins a server that is about to stop."""
@@ -339,7 +349,11 @@ class Supervisor:
         was_in_place = self._is_in_place()
         if failure is None and was_in_place:
             self._publish("stopping")
-        self.process.end(is_orderly=was_in_place and not self.specification["throwaway"])
+        idle_seconds = time.monotonic() - self._last_use
+        self.process.end(
+            is_orderly=was_in_place and not self.specification["throwaway"],
+            max_seconds=max(MIN_STOP_SECONDS, END_SECONDS - idle_seconds),
+        )
         if self._is_in_place():
             self._tidy_up(failure)
         os.close(self._server_lock)
@@ -352,7 +366,7 @@ class Supervisor:
         if self.specification["throwaway"]:
             shutil.rmtree(self.store.folder, ignore_errors=True)
             return
-        for file in (self.store.keep_order_file, self.store.stop_order_file):
+        for file in self.store.order_files:
             if orders.holds_nonce(file, self.nonce):
                 file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):

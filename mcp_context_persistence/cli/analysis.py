@@ -94,13 +94,15 @@ def communities(session: Session, algorithm: str, min_size: int, *, weighted: bo
 @command()
 @uses_store
 def config(session: Session) -> None:
-    """Show the settings in effect, with secrets hidden.
+    """Show the settings in effect, with secrets hidden. The store is not opened.
 
     Examples:
       context-persistence config --json
     """
-    with session.open_client() as client:
-        settings = client.configuration()
+    from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - takes 0.1 s
+    from mcp_context_persistence.runtime.config.target import describe_settings  # noqa: PLC0415
+
+    settings = describe_settings(load_config(database_url=session.url), session.namespace)
     if session.as_json:
         click.echo(json.dumps(settings, ensure_ascii=False, default=str))
         return

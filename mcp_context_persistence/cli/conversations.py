@@ -46,14 +46,14 @@ def save(
       context-persistence save --document runbook runbook.md
     """
     if document is not None:
-        with session.open_client() as client:
+        with session.open_client(may_create=True) as client:
             text = read_text(file)
             response = client.save_document(document, text, project_path=project)
             _print_id(session, response, response.document_id)
         return 0
     if project is not None:
         raise InputError("--project needs --document")
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         return _save_all(session, client, read_objects(file), replace=replace)
 
 
@@ -157,7 +157,7 @@ def append(
     else:
         message = {"role": role, "content": read_argument(text or ""), "id": message_id}
         messages = [{name: value for name, value in message.items() if value is not None}]
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         response = client.append_messages(conversation_id, messages, project)
     if session.as_json:
         print_json(response)
@@ -170,7 +170,8 @@ def append(
 
 @command()
 @uses_store
-@click.argument("conversation_id", metavar="ID")
+@click.argument("conversation_id", metavar="[ID]", required=False)
+@click.option("--document", metavar="ID", help="Show the text of this document instead.")
 @click.option("--limit", type=int, help="The number of messages; all without it.")
 @click.option("--before", metavar="ID|TIME", help="Only messages before this one.")
 @click.option("--after", metavar="ID|TIME", help="Only messages after this one.")
@@ -178,7 +179,8 @@ def append(
 @click.option("--all-branches", is_flag=True, help="The messages of all branches.")
 def load(
     session: Session,
-    conversation_id: str,
+    conversation_id: str | None,
+    document: str | None,
     limit: int | None,
     before: str | None,
     after: str | None,
@@ -186,14 +188,22 @@ def load(
     *,
     all_branches: bool,
 ) -> None:
-    """Show the messages of the conversation ID, oldest first.
+    """Show the messages of the conversation ID, oldest first, or the text of a document.
 
     Examples:
       context-persistence load standup --limit 20
+      context-persistence load --document runbook
     """
+    if (conversation_id is None) == (document is None):
+        raise InputError("give either the ID of a conversation or --document")
+    if document is not None:
+        if all_branches or any(value is not None for value in (limit, before, after, leaf)):
+            raise InputError("the other options apply to conversations only")
+        _load_document(session, document)
+        return
     with session.open_client() as client:
         response = client.load_conversation_history(
-            conversation_id,
+            conversation_id or "",
             limit,
             before=before,
             after=after,
@@ -208,3 +218,12 @@ def load(
         print_text(f"{speaker}: {message.content}")
     if response.message_count < response.total_messages:
         session.note(f"{response.message_count} of {response.total_messages} messages")
+
+
+def _load_document(session: Session, document_id: str) -> None:
+    with session.open_client() as client:
+        response = client.get_document(document_id)
+    if session.as_json:
+        print_json(response)
+        return
+    print_text(response.text)

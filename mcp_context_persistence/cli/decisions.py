@@ -54,7 +54,7 @@ def save(
     confidence: float | None,
 ) -> None:
     """Save the decision OUTCOME of CONVERSATION, which is created if it does not exist."""
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         response = client.save_decision(conversation_id, kind, why, outcome, confidence)
     print_response(
         session,

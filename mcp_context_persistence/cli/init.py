@@ -1,22 +1,25 @@
 """`context-persistence init`: download and verify everything that later calls need."""
 
-from pathlib import Path
-
 import click
 
+from mcp_context_persistence.cli.session import Session, uses_options
 from mcp_context_persistence.runtime.progress_lines import ProgressLines
 
 
 @click.command()
-@click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
-def init(store: Path | None) -> None:
+@uses_options("--store")
+@click.argument("name", metavar="[STORE]", required=False)
+def init(session: Session, name: str | None) -> None:
     """Download and verify the server and the models.
 
     After that, no call needs a network.
 
-    STORE is a folder. With STORE, the command also creates a store there and starts its server
-    once.
+    STORE is a folder. With STORE or --store, the command also creates a store there and starts its
+    server once.
     """
+    folder = None
+    if name is not None or session.store is not None:
+        folder = session.find_folder(name, "name its folder, or no store to only download")
     from mcp_context_persistence.ingest.models import encoders, minilm, spacy_pipeline  # noqa: PLC0415 - slow to import
     from mcp_context_persistence.kg.local import jars, java, settings  # noqa: PLC0415 - slow to import
 
@@ -31,13 +34,7 @@ def init(store: Path | None) -> None:
     click.echo(f"embedding model {minilm.NAME}@{encoders.fingerprint(model)[:8]}: {model}")
     pipeline = spacy_pipeline.load(spacy_pipeline.DEFAULT)
     click.echo(f"spaCy model {pipeline.name} {pipeline.nlp.meta['version']}")
-    if store is not None:
-        _create_store(store, progress)
+    if folder is not None:
+        with session.open_store(may_create=True):
+            click.echo(f"store: {folder}")
     click.echo("From now on, no call needs a network.")
-
-
-def _create_store(store: Path, progress: ProgressLines) -> None:
-    from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - slow to import
-
-    with ContextPersistenceClient(f"local:{store}", progress=progress):
-        click.echo(f"store: {store.absolute()}")

@@ -62,7 +62,7 @@ def save(session: Session, text: str, scope: str | None, kind: str) -> None:
 
     If TEXT is -, it is read from standard input.
     """
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         response = client.save_instruction(read_argument(text), scope=scope, kind=kind)
     print_response(
         session,

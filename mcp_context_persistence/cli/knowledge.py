@@ -58,7 +58,7 @@ def extract(
     Examples:
       context-persistence extract "The OrderParser class uses pandas." --no-store
     """
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         response = client.extract_entities(
             read_argument(text),
             conversation_id=conversation,

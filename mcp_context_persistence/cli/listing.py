@@ -19,6 +19,12 @@ CONVERSATIONS: Columns = {
     "updated": lambda item: item.updated_at,
     "project": lambda item: item.project_path,
 }
+DOCUMENTS: Columns = {
+    "id": lambda item: item.document_id,
+    "passages": lambda item: item.passages,
+    "updated": lambda item: item.updated_at,
+    "project": lambda item: item.project_path,
+}
 DECISIONS: Columns = {
     "id": lambda item: item.id,
     "status": lambda item: item.status,
@@ -39,6 +45,7 @@ MERGES: Columns = {
 }
 COLUMNS = {
     "conversations": CONVERSATIONS,
+    "documents": DOCUMENTS,
     "decisions": DECISIONS,
     "entities": ENTITIES,
     "merges": MERGES,
@@ -93,7 +100,7 @@ def list_command(
     status: tuple[str, ...],
     **options: Any,
 ) -> None:
-    """List conversations, decisions, entities or merges.
+    """List conversations, documents, decisions, entities or merges.
 
     Examples:
       context-persistence list --limit 20 --order updated
@@ -113,6 +120,7 @@ def list_command(
         else:
             calls: dict[str, Callable[..., Any]] = {
                 "conversations": client.list_conversations,
+                "documents": client.list_documents,
                 "decisions": client.list_decisions,
                 "entities": client.list_entities,
             }

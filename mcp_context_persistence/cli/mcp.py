@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mcp_context_persistence.cli.exit_codes import InputError
-from mcp_context_persistence.cli.session import build_url
+from mcp_context_persistence.cli.session import Session, uses_options
 from mcp_context_persistence.kg.extras import install_command
 
 if TYPE_CHECKING:
@@ -17,15 +17,11 @@ if TYPE_CHECKING:
 
 PROFILES = ("small", "full", "chatgpt")
 ASSISTANTS = ("claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini")
-STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL", "NEO4J_URI")
+STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL")  # as in the settings
 
 
 @click.group(invoke_without_command=True)
-@click.option(
-    "--store",
-    envvar=["CONTEXT_STORE", "CONTEXT_DB_URL"],
-    help="The folder of the store, or a database URL. [default: the configured one]",
-)
+@uses_options("--store")
 @click.option("--namespace", envvar="CONTEXT_NAMESPACE", default="default", show_default=True)
 @click.option(
     "--profile",
@@ -44,8 +40,8 @@ STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL", "NEO4J_URI")
 @click.pass_context
 def mcp(
     context: click.Context,
+    session: Session,
     *,
-    store: str | None,
     namespace: str,
     profile: str,
     tools: str | None,
@@ -63,11 +59,13 @@ def mcp(
         raise click.ClickException(f"this needs the package mcp: {install_command('mcp')}")
     from mcp_context_persistence.mcp_server import stdio  # noqa: PLC0415 - slow to import
 
+    if session.store is None:  # a path is made absolute before the folder of the process changes
+        session.store = next(filter(None, map(os.environ.get, STORE_VARIABLES)), None)
     stdio.serve(
         profile=profile,
         tools=None if tools is None else [name.strip() for name in tools.split(",")],
         read_only=read_only,
-        database_url=build_url(store),
+        database_url=session.url,
         namespace=namespace,
     )
 
@@ -89,17 +87,17 @@ PROJECT = click.option(
 @mcp.command()
 @FOR
 @PROJECT
-@click.option("--store", help="The folder of the store, or a database URL. [default: your store]")
+@uses_options("--store")
 @click.option("--namespace", default="default", show_default=True)
 @click.option("--profile", type=click.Choice(PROFILES), default="small", show_default=True)
 @click.option("--read-only", is_flag=True, help="No tools that write.")
 @click.option("--env", "variables", multiple=True, help="A variable to pass on; may be repeated.")
 @click.option("--print", "print_only", is_flag=True, help="Print the entry and change nothing.")
 def install(
+    session: Session,
     *,
     assistant: str,
     project: Path | None,
-    store: str | None,
     namespace: str,
     profile: str,
     read_only: bool,
@@ -116,7 +114,7 @@ def install(
     from mcp_context_persistence.mcp_server.install.assistants import Entry  # noqa: PLC0415
 
     command, first = _find_command()
-    arguments = [*first, "mcp", "--store", _find_store(store), "--namespace", namespace]
+    arguments = [*first, "mcp", "--store", _find_store(session), "--namespace", namespace]
     arguments += ["--profile", profile] if profile != "small" else []
     arguments += ["--read-only"] if read_only else []
     entry = Entry(command=command, args=arguments, env=_read_variables(variables))
@@ -164,18 +162,18 @@ def _find_command() -> tuple[str, list[str]]:
     return sys.executable, ["-m", "mcp_context_persistence.cli.main"]
 
 
-def _find_store(store: str | None) -> str:
+def _find_store(session: Session) -> str:
     """Return the store with an absolute path: the assistant has another folder and variables."""
-    if store is None:
-        if name := next((name for name in STORE_VARIABLES if os.environ.get(name)), None):
-            raise InputError(f"give --store: the assistant does not get your {name}")
-        from mcp_context_persistence.kg import local  # noqa: PLC0415 - slow to import
+    if session.url is None:
+        from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - slow to import
+        from mcp_context_persistence.runtime.config.target import default_url  # noqa: PLC0415
 
-        return f"local:{local.default_store()}"
-    url = str(build_url(store))
-    if "@" in url and not url.startswith("local:"):
+        if origin := load_config().origins.get("database_url"):
+            raise InputError(f"give --store: the assistant does not get your {origin.name}")
+        return default_url()
+    if "@" in session.url and not session.url.startswith("local:"):
         raise InputError("--store must have no password: use --env CONTEXT_DB_PASSWORD")
-    return url
+    return session.url
 
 
 def _read_variables(names: tuple[str, ...]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Print results: tables on a terminal, plain lines in a pipe, JSON for programs."""
 
+import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,18 +20,21 @@ _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 _CONTROL_IN_TEXT = {code: None for code in _CONTROL if chr(code) not in "\n\t"}
 
 
-def print_rows(session: Session, items: Iterable[BaseModel], columns: Columns) -> int:
+def print_rows(
+    session: Session, items: Iterable[BaseModel], columns: Columns, **shared: float | None
+) -> int:
     """Print a list, and return the number of its items.
 
     Args:
         session: Says whether to print JSON.
         items: The items. As JSON, each is one line.
         columns: By the heading of each column, a function that returns the value of an item.
+        shared: What the items have in common. As JSON, each line has it.
     """
     if session.as_json:
         count = 0
         for count, item in enumerate(items, start=1):  # noqa: B007 - the last value is returned
-            print_json(item)
+            print_json(item, **shared)
         return count
     rows = [[_format(read(item)) for read in columns.values()] for item in items]
     if sys.stdout.isatty():
@@ -50,9 +54,13 @@ def print_response(session: Session, response: BaseModel, fields: Columns) -> No
         click.echo(f"{name}: {_format(read(response))}")
 
 
-def print_json(item: BaseModel) -> None:
-    """Print a model as one line of JSON."""
-    click.echo(item.model_dump_json(warnings=False))
+def print_json(item: BaseModel, **more: float | None) -> None:
+    """Print a model as one line of JSON, with more fields after its own."""
+    if not more:
+        click.echo(item.model_dump_json(warnings=False))
+        return
+    fields = item.model_dump(mode="json", warnings=False) | more
+    click.echo(json.dumps(fields, ensure_ascii=False, separators=(",", ":")))
 
 
 def print_text(text: str) -> None:

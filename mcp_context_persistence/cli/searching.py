@@ -68,11 +68,12 @@ def search(session: Session, query: str, limit: int, **options: Any) -> int:
         "id": lambda result: result.id,
         "text": lambda result: result.content,
     }
-    count = print_rows(session, response.results, columns)
+    confidence = response.confidence
+    count = print_rows(session, response.results, columns, confidence=confidence)
     for remark in response.notes:
         session.note(remark)
-    if response.confidence is not None:
-        session.note(f"confidence {response.confidence:.2f}")
+    if confidence is not None:
+        session.note(f"confidence {confidence:.2f}")
     return 0 if count else NOTHING_FOUND
 
 

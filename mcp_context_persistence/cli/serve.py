@@ -1,27 +1,27 @@
 """`context-persistence serve` and `context-persistence keys`."""
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mcp_context_persistence.cli.session import build_url
+from mcp_context_persistence.cli.session import Session, uses_options
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
 
-STORE = click.option("--store", help="The folder of the store, or a database URL.")
 SCOPES = ("read", "write", "forget", "admin", "metrics")
 
 
 @click.command()
-@STORE
+@uses_options("--store")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
 )
 @click.option("--namespace", help="The namespace of callers without a key.  [default: default]")
-def serve(store: str | None, host: str, port: int, namespace: str | None) -> None:
+def serve(session: Session, host: str, port: int, namespace: str | None) -> None:
     """Serve the store over HTTP until Ctrl-C or SIGTERM.
 
     Other commands and programs of your user find the service by themselves. A store has one
@@ -37,9 +37,10 @@ def serve(store: str | None, host: str, port: int, namespace: str | None) -> Non
         if error.name not in {"fastapi", "uvicorn", "starlette", "anyio"}:
             raise
         raise ValidationError(f"the service needs: {install_command('api')}") from error
-    arguments: dict[str, Any] = {"database_url": build_url(store)}
+    arguments: dict[str, Any] = {"database_url": session.url}
     if namespace is not None:
         arguments["namespace"] = namespace
+    session.check_store(may_create=True)
     settings = ServiceSettings.from_environment(**arguments)
     try:
         server.serve(
@@ -65,13 +66,16 @@ def keys() -> None:
     """
 
 
-def _open_file(store: str | None, file: Path | None) -> Any:
+def _open_file(session: Session, file: Path | None) -> Any:
+    """Open the file of the keys, which is beside a store that exists unless it is named."""
     from mcp_context_persistence.service.keys import KeyFile  # noqa: PLC0415 - see main
-    from mcp_context_persistence.service.settings import find_keys_file  # noqa: PLC0415
+    from mcp_context_persistence.service.settings import KEYS_VARIABLE, find_keys_file  # noqa: PLC0415
 
-    path = file or find_keys_file(build_url(store))
+    path = file or find_keys_file(session.url)
     if path is None:
         raise ValidationError("store: a throwaway store has no keys")
+    if file is None and not os.environ.get(KEYS_VARIABLE) and not path.exists():
+        session.check_store()
     return KeyFile(path)
 
 
@@ -83,7 +87,7 @@ FILE = click.option(
 
 
 @keys.command()
-@STORE
+@uses_options("--store")
 @FILE
 @click.option("--namespace", default="default", show_default=True, help="The namespace it opens.")
 @click.option(
@@ -93,7 +97,7 @@ FILE = click.option(
 @click.option("--days", type=float, help="How many days the key is valid.  [default: no end]")
 @click.option("--name", default="", help="A name for the list of keys.")
 def create(
-    store: str | None,
+    session: Session,
     file: Path | None,
     namespace: str,
     scopes: tuple[str, ...],
@@ -101,22 +105,23 @@ def create(
     name: str,
 ) -> None:
     """Make a key and print it; it is shown only once."""
-    _, token = _open_file(store, file).create(
+    _, token = _open_file(session, file).create(
         namespace=namespace, scopes=scopes, days=days, name=name
     )
     click.echo(token)
 
 
 @keys.command("list")
-@STORE
+@uses_options("--store", "--json")
 @FILE
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def list_command(store: str | None, file: Path | None, *, as_json: bool) -> None:
+def list_command(session: Session, file: Path | None) -> None:
     """List the keys, without their secrets."""
-    rows = [asdict(key) | {"valid": key.is_valid()} for key in _open_file(store, file).list_keys()]
+    rows = [
+        asdict(key) | {"valid": key.is_valid()} for key in _open_file(session, file).list_keys()
+    ]
     for row in rows:
         del row["digest"]
-    if as_json:
+    if session.as_json:
         click.echo(json.dumps(rows))
         return
     if not rows:
@@ -129,20 +134,20 @@ def list_command(store: str | None, file: Path | None, *, as_json: bool) -> None
 
 @keys.command()
 @click.argument("key_id")
-@STORE
+@uses_options("--store")
 @FILE
-def revoke(key_id: str, store: str | None, file: Path | None) -> None:
+def revoke(session: Session, key_id: str, file: Path | None) -> None:
     """Remove the key with this id; requests with it are refused at once."""
-    _open_file(store, file).revoke(key_id)
+    _open_file(session, file).revoke(key_id)
     click.echo("revoked")
 
 
 @keys.command()
 @click.argument("key_id")
-@STORE
+@uses_options("--store")
 @FILE
 @click.option("--hours", default=24.0, show_default=True, help="How long the old key stays valid.")
-def rotate(key_id: str, store: str | None, file: Path | None, hours: float) -> None:
+def rotate(session: Session, key_id: str, file: Path | None, hours: float) -> None:
     """Make a key with the rights of the key with this id, and print it; the old one ends later."""
-    _, token = _open_file(store, file).rotate(key_id, hours=hours)
+    _, token = _open_file(session, file).rotate(key_id, hours=hours)
     click.echo(token)

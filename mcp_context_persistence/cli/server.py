@@ -7,17 +7,20 @@ from pathlib import Path
 
 import click
 
+from mcp_context_persistence.cli.session import Session, uses_options
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.runtime.progress_lines import ProgressLines
 
-STORE = click.argument("store", required=False, type=click.Path(file_okay=False, path_type=Path))
+STORE = click.argument("name", metavar="[STORE]", required=False)
+HINT = "name its folder; whoever runs a database server starts and stops it"
 
 
 @click.group()
 def server() -> None:
     """Show and control the Neo4j server of a store.
 
-    STORE is the folder of the store. Without STORE, the commands use the store of your user.
+    STORE is the folder of the store, as in --store. Without it, the settings name the store
+    (docs/configuration.md), or it is the store of your user.
     """
 
 
@@ -27,44 +30,41 @@ def _exists(store: Path) -> bool:
     return Store(store).exists()
 
 
-def _get_status(store: Path) -> "local.ServerStatus":
-    """Return the status of a store that exists."""
-    status = local.read_status(store)
-    if not _exists(status.store):
-        raise click.ClickException(f"there is no store at {status.store}")
-    return status
-
-
 @server.command()
+@uses_options("--store")
 @STORE
-def start(store: Path | None) -> None:
+def start(session: Session, name: str | None) -> None:
     """Start the server; it runs until `server stop`."""
+    folder = session.find_folder(name, HINT)
+    session.check_store(may_create=True)
     progress = ProgressLines(partial(click.echo, err=True))
-    status = local.start(store or local.default_store(), progress=progress)
+    status = local.start(folder, progress=progress)
     click.echo(f"running: {status.bolt_url}  (store {status.store}, process {status.pid})")
 
 
 @server.command()
+@uses_options("--store")
 @STORE
 @click.option("--force", is_flag=True, help="Stop the server even if processes use it.")
-def stop(store: Path | None, *, force: bool) -> None:
+def stop(session: Session, name: str | None, *, force: bool) -> None:
     """Stop the server."""
-    folder = store or local.default_store()
-    was_running = _get_status(folder).running
+    folder = session.find_folder(name, HINT)
+    session.check_store()
+    was_running = local.read_status(folder).running
     local.stop(folder, force=force)
     click.echo("stopped" if was_running else "it was not running")
 
 
 @server.command()
+@uses_options("--store", "--json")
 @STORE
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def status(store: Path | None, *, as_json: bool) -> None:
+def status(session: Session, name: str | None) -> None:
     """Show whether the server runs.
 
     The output also has the address, the versions and the clients of the server.
     """
-    server_status = local.read_status(store or local.default_store())
-    if as_json:
+    server_status = local.read_status(session.find_folder(name, HINT))
+    if session.as_json:
         click.echo(json.dumps(asdict(server_status), default=str))
         return
     click.echo(f"store: {server_status.store}")
@@ -78,13 +78,15 @@ def status(store: Path | None, *, as_json: bool) -> None:
 
 
 @server.command()
+@uses_options("--store")
 @STORE
 @click.option("--show-password", is_flag=True, help="Also print the password.")
 @click.option("--open", "should_open", is_flag=True, help="Open Neo4j Browser in your web browser.")
-def browser(store: Path | None, *, show_password: bool, should_open: bool) -> None:
+def browser(session: Session, name: str | None, *, show_password: bool, should_open: bool) -> None:
     """Show the address of Neo4j Browser and how to log in. The server must be running."""
-    folder = store or local.default_store()
-    if not _get_status(folder).running:
+    folder = session.find_folder(name, HINT)
+    session.check_store()
+    if not local.read_status(folder).running:
         raise click.ClickException(
             "the server is not running; start it: context-persistence server start STORE"
         )

@@ -1,20 +1,23 @@
 """What the commands share: their options, the client, and notes on standard error."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from mcp_context_persistence.cli.exit_codes import StoreError
-from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.cli.exit_codes import InputError, StoreError
+from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
+from mcp_context_persistence.kg.shell_commands import format_command
+from mcp_context_persistence.kg.url import complete_url
 
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
+    from mcp_context_persistence.runtime.progress_lines import ProgressLines
 
 
 F = TypeVar("F", bound=Callable[..., Any] | click.Command)
@@ -31,37 +34,106 @@ class Session:
     debug: bool = False
 
     @contextmanager
-    def open_client(self) -> Iterator["ContextPersistenceClient"]:
+    def open_client(self, *, may_create: bool = False) -> Iterator["ContextPersistenceClient"]:
         """Open the store, or use the service that has it open.
 
+        Args:
+            may_create: Whether the store is made where it is missing. A command that only reads or
+                changes what is stored makes none: the name of the store is mistyped then.
+
         Raises:
-            StoreError: The store cannot be opened.
+            StoreError: There is no store, or it cannot be opened.
         """
         from mcp_context_persistence.service.remote import connect  # noqa: PLC0415 - takes a while
 
-        remote: Any = connect(build_url(self.store), self.namespace, open_store=self._open_store)
-        with remote or self._open_store() as client:
+        open_store = partial(self.open_store, may_create=may_create)
+        remote: Any = connect(self.url, self.namespace, open_store=open_store)
+        with remote or open_store() as client:
             yield client
 
-    def _open_store(self) -> "ContextPersistenceClient":
+    def open_store(self, *, may_create: bool) -> "ContextPersistenceClient":
+        """Open the store in this process; its server waits for the next command afterwards.
+
+        Args:
+            may_create: As in `open_client`.
+
+        Raises:
+            StoreError: There is no store, or it cannot be opened.
+        """
         from mcp_context_persistence.client import ContextPersistenceClient  # noqa: PLC0415 - takes a second
 
-        url = build_url(self.store)
-        self._note_new_store(url)
+        self.check_store(may_create=may_create)
+        progress = self._build_progress()
         try:
-            return ContextPersistenceClient(
-                url, namespace=self.namespace, progress=self._build_progress()
-            )
+            client = ContextPersistenceClient(self.url, namespace=self.namespace, progress=progress)
         except DatabaseError as error:
             raise StoreError(error) from error
+        attachment = client._engine.connection.attachment
+        if attachment is not None:
+            attachment.linger()
+            if progress.has_reported("start") and not self.as_json:
+                self._note_lingering(attachment.store)
+        return client
 
-    def _note_new_store(self, url: str | None) -> None:
-        """Print a note if the store of --store is a new folder: its name may be mistyped."""
-        folder = Path((url or "").removeprefix("local:"))
-        if folder.is_absolute() and not folder.exists():
+    def _note_lingering(self, store: Path) -> None:
+        """Say on a terminal how long the server runs that was just started."""
+        from mcp_context_persistence.kg.local.settings import COMMAND_LINGER_SECONDS  # noqa: PLC0415 - takes 50 ms
+
+        command = format_command(
+            *("context-persistence", "server", "start"), value=str(store), placeholder="STORE"
+        )
+        self.note(
+            f"Neo4j waits {COMMAND_LINGER_SECONDS:g} s for the next command, then it stops; "
+            f"to keep it running: {command}"
+        )
+
+    @property
+    def url(self) -> str | None:
+        """The database URL of --store; None where the settings name the store."""
+        return None if self.store is None else complete_url(self.store)
+
+    def check_store(self, *, may_create: bool = False) -> None:
+        """Refuse a local store that is missing, or note that it is made.
+
+        Raises:
+            StoreError: There is no store, and the command makes none.
+        """
+        from mcp_context_persistence.kg import local  # noqa: PLC0415 - takes 50 ms
+        from mcp_context_persistence.kg.local.store import Store  # noqa: PLC0415
+        from mcp_context_persistence.service.folders import find_target  # noqa: PLC0415
+
+        folder = getattr(find_target(self.url), "path", None)
+        if folder is None:
+            return
+        store = Store(folder)
+        if store.exists() or store.secret.exists() or store.has_data:  # it may have lost some files
+            return
+        if not may_create:
+            raise StoreError(NotFoundError(describe_missing(folder)))
+        if folder != local.default_store():
             self.note(f"there is no store in {folder} yet: creating it")
 
-    def _build_progress(self) -> Callable[[str, int, int], None]:
+    def find_folder(self, name: str | None, hint: str) -> Path:
+        """Return the folder of the local store that a command is for.
+
+        Args:
+            name: The argument STORE, which means the same as --store.
+            hint: What to do where the store is not in a folder.
+
+        Raises:
+            InputError: The store is a database server or a throwaway store.
+        """
+        from mcp_context_persistence.service.folders import find_target  # noqa: PLC0415 - see above
+
+        if name is not None and self.store is not None:
+            raise InputError("STORE and --store mean the same: give one of them")
+        self.store = self.store if name is None else name
+        folder: Path | None = getattr(find_target(self.url), "path", None)
+        if folder is None:
+            raise InputError(f"this needs a store in a folder of this machine: {hint}")
+        return folder
+
+    def _build_progress(self) -> "ProgressLines":
         from mcp_context_persistence.runtime.progress_lines import ProgressLines  # noqa: PLC0415
 
         return ProgressLines(self.note, is_quiet=self.quiet or not sys.stderr.isatty())
@@ -82,18 +154,10 @@ class Session:
             click.echo("", file=sys.stderr)
 
 
-def build_url(store: str | None) -> str | None:
-    """Return the database URL of a store, which may also be the path of its folder.
-
-    Paths become absolute: other processes get them, which have other working directories.
-    """
-    if store is None or store in {":memory:", "sqlite:///:memory:"}:
-        return store
-    folder = store.removeprefix("sqlite:///").removeprefix("local:")
-    if not folder or "://" in folder or folder.startswith(":"):
-        return store
-    path = os.path.expanduser(folder)  # which raises nothing for an unknown user
-    return f"local:{path if path.startswith('~') else Path(path).absolute()}"
+def describe_missing(folder: Path) -> str:
+    """Say that there is no store in a folder, and what to do."""
+    command = format_command("context-persistence", "init", value=str(folder), placeholder="STORE")
+    return f"there is no store at {folder}: name another one with --store, or make it: {command}"
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
@@ -104,7 +168,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
 
 
 _OPTIONS = (
-    ("--store", "CONTEXT_DB_URL", {"metavar": "STORE", "help": "A folder or a database URL."}),
+    ("--store", None, {"metavar": "STORE", "help": "A folder or a database URL."}),
     (
         "--namespace",
         "CONTEXT_NAMESPACE",
@@ -112,22 +176,43 @@ _OPTIONS = (
     ),
     ("--json", "CONTEXT_JSON", {"is_flag": True, "help": "Print JSON, for programs."}),
     ("--quiet", "CONTEXT_QUIET", {"is_flag": True, "help": "No notes and no progress."}),
-    ("--debug", "CONTEXT_DEBUG", {"is_flag": True, "help": "Show where an error comes from."}),
+    ("--debug", None, {"is_flag": True, "help": "Show where an error comes from."}),
 )
 
 
-def shared_options(function: F, *, is_root: bool = False) -> F:
-    """Add the options that all commands share; the root also reads them from the environment."""
+def shared_options(function: F, *flags: str, is_root: bool = False) -> F:
+    """Add options that several commands share; the root also reads them from the environment.
+
+    Args:
+        function: The function of the command.
+        flags: The options; all of them without any.
+        is_root: Whether it is the command before all others. The variables of the store are read
+            with the other settings.
+    """
     for flag, variable, settings in reversed(_OPTIONS):
-        # The client reads the URL of the database itself, with the other settings.
-        envvar = variable if is_root and flag != "--store" else None
+        if flags and flag not in flags:
+            continue
         name = "as_json" if flag == "--json" else flag.removeprefix("--")
         function = click.option(
-            flag, name, envvar=envvar, callback=_keep, expose_value=False, **settings
+            flag,
+            name,
+            envvar=variable if is_root else None,
+            callback=_keep,
+            expose_value=False,
+            **settings,
         )(function)
     return function
 
 
+def uses_options(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add some of the shared options to a command, and pass it the `Session` first."""
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        return shared_options(click.make_pass_decorator(Session, ensure=True)(function), *flags)
+
+    return decorate
+
+
 def uses_store(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the shared options to a command, and pass it the `Session` as its first argument."""
-    return shared_options(click.make_pass_decorator(Session, ensure=True)(function))
+    """Add all shared options to a command, and pass it the `Session` as its first argument."""
+    return uses_options()(function)

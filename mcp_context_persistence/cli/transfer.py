@@ -61,7 +61,7 @@ def ingest(session: Session, file: Path | None) -> None:
     """
     counts: Counter[str] = Counter()
     differing = missing = 0
-    with session.open_client() as client:
+    with session.open_client(may_create=True) as client:
         for locations, items in _group(read_objects(file)):
             try:
                 response = client.ingest_items(items)

@@ -12,6 +12,7 @@ from mcp_context_persistence.models import (
     GetMessageResponse,
     ListConversationsResponse,
     ListDecisionsResponse,
+    ListDocumentsResponse,
     ListEntitiesResponse,
     SearchFilters,
     UpdateMessageResponse,
@@ -111,6 +112,32 @@ class ListingCalls:
             ValidationError: An argument is not valid.
         """
         return listing.list_conversations(
+            self._engine, filters, order=order, limit=limit, cursor=cursor
+        )
+
+    @public_call(DatabaseError)
+    def list_documents(
+        self,
+        filters: Mapping[str, Any] | SearchFilters | None = None,
+        *,
+        order: str = "newest",
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> ListDocumentsResponse:
+        """List documents without their texts, in pages stable as those of `list_conversations`.
+
+        Args:
+            filters: As in `search_hybrid`: `project`, `tags`, `metadata.KEY`, `entity_types` and
+                `date_range`, which is about the time of creation here.
+            order: `newest`, `oldest`, `updated` or `id`.
+            limit: The maximum number of documents, 1 to 1,000.
+            cursor: `next_cursor` of the previous page, with the same filters and order.
+
+        Raises:
+            DatabaseError: The database operation failed.
+            ValidationError: An argument is not valid.
+        """
+        return listing.list_documents(
             self._engine, filters, order=order, limit=limit, cursor=cursor
         )
 

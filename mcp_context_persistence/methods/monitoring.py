@@ -4,7 +4,7 @@ from typing import Any
 
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.responses.metrics import CacheMetrics, GetMetricsResponse
-from mcp_context_persistence.runtime.config.target import default_url
+from mcp_context_persistence.runtime.config.target import describe_settings
 from mcp_context_persistence.runtime.engine import Engine
 
 
@@ -40,11 +40,6 @@ class MonitoringCalls:
 
         `mcp_context_persistence.runtime.config.settings.Config` describes them.
         """
-        settings = self._engine.config.shown()
-        return {
-            **settings,
-            "database_url": settings["database_url"] or default_url(),
-            "namespace": self.namespace,
-        }
+        return describe_settings(self._engine.config, self.namespace)
 
     namespace: str

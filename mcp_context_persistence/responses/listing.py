@@ -76,6 +76,17 @@ class ListedConversation(BaseModel):
     updated_at: datetime | None = None
 
 
+class ListedDocument(BaseModel):
+    """A document without its text."""
+
+    document_id: str
+    passages: int = Field(..., description="Number of its passages")
+    project_path: str | None = None
+    metadata: dict[str, Any] | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
 class ListResponse(Response):
     """A page of a list."""
 
@@ -87,6 +98,12 @@ class ListConversationsResponse(ListResponse):
     """A page of conversations."""
 
     conversations: list[ListedConversation] = Field(default_factory=list)
+
+
+class ListDocumentsResponse(ListResponse):
+    """A page of documents."""
+
+    documents: list[ListedDocument] = Field(default_factory=list)
 
 
 class ListDecisionsResponse(ListResponse):

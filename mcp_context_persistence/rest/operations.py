@@ -324,7 +324,9 @@ def _validate(model: Any, value: Any, *, source: str) -> Any:
         return model.model_validate(value)
     except PydanticValidationError as error:
         problems = error.errors(include_input=False, include_url=False, include_context=False)
-        raise from_validation_errors(problems, source=source) from None
+        raise from_validation_errors(
+            problems, known_keys=model.model_fields, source=source
+        ) from None
 
 
 def check_content_type(request: Request, *allowed: str) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -152,19 +152,22 @@ def from_http_error(error: HTTPException) -> ProblemError:
     return ProblemError(kind, PROBLEMS[kind][1], headers=error.headers)
 
 
-def from_validation_errors(errors: Sequence[Mapping[str, Any]], *, source: str) -> ProblemError:
+def from_validation_errors(
+    errors: Sequence[Mapping[str, Any]], *, source: str, known_keys: Iterable[str] = ()
+) -> ProblemError:
     """Return the problem for errors of pydantic: fields and rules, never values or unknown keys.
 
     Args:
         errors: The errors.
         source: The part of the request that they are about: `path`, `query` or `body`.
+        known_keys: The fields of that part.
     """
     texts, first = [], None
     errors = _leave_out_alternatives(errors)
     for error in errors[:MAX_FIELDS]:
         kind, location = str(error["type"]), list(error["loc"])
         if kind == "extra_forbidden":
-            location, rule = location[:-1], "has an unknown field"
+            location, rule = location[:-1], describe_unknown_field(known_keys)
         elif kind == "missing":
             rule = "is missing"
         else:
@@ -177,6 +180,12 @@ def from_validation_errors(errors: Sequence[Mapping[str, Any]], *, source: str) 
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
     )
+
+
+def describe_unknown_field(known_keys: Iterable[str]) -> str:
+    """Say that there is an unknown field, and which fields are known, without the unknown key."""
+    names = ", ".join(known_keys)
+    return f"has an unknown field; known are: {names}" if names else "has an unknown field"
 
 
 def _leave_out_alternatives(errors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:

@@ -46,6 +46,10 @@ class ProgressLines:
                 self._quarters[stage] = 0
                 self._print_line(f"{STEPS.get(stage, stage)} ...")
 
+    def has_reported(self, stage: str) -> bool:
+        """Return whether a line for a stage was printed."""
+        return stage in self._quarters
+
     def _report_download(self, stage: str, done: int, total: int) -> None:
         quarter = QUARTERS * done // total if total else 0
         if stage not in self._quarters:

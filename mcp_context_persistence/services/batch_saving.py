@@ -290,10 +290,7 @@ def _read_fields(item: object) -> dict[str, Any]:
     values = validation.check_mapping("conversations", item)
     for key in values:
         if key not in FIELDS:
-            raise ValidationError(
-                f"conversations: there is an unknown key {validation.describe_key(key)}; "
-                f"known are: {', '.join(FIELDS)}"
-            )
+            raise ValidationError(f"conversations: {validation.describe_unknown_key(key, FIELDS)}")
     return {key: values.get(key) for key in FIELDS}
 
 

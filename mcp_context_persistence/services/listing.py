@@ -21,7 +21,9 @@ from mcp_context_persistence.responses.listing import (
     GetMessageResponse,
     ListConversationsResponse,
     ListDecisionsResponse,
+    ListDocumentsResponse,
     ListedConversation,
+    ListedDocument,
     ListedEntity,
     ListEntitiesResponse,
 )
@@ -31,7 +33,7 @@ from mcp_context_persistence.services.cursors import INVALID, cut_page, is_numbe
 
 STATUSES = ("accepted", "proposed", "rejected")
 
-Kind = Literal["conversations", "decisions", "entities"]
+Kind = Literal["conversations", "documents", "decisions", "entities"]
 # Builds the statement of a page.
 BuildStatement = Callable[[str, Filters, Page], Statement[Row]]
 
@@ -120,6 +122,20 @@ def list_conversations(
     return ListConversationsResponse(conversations=items, next_cursor=next_cursor)
 
 
+def list_documents(
+    engine: Engine, filters: object, *, order: object, limit: object, cursor: object
+) -> ListDocumentsResponse:
+    """List documents."""
+    items, next_cursor = _list(
+        engine,
+        "documents",
+        queries.list_documents,
+        _build_document,
+        (filters, order, limit, cursor),
+    )
+    return ListDocumentsResponse(documents=items, next_cursor=next_cursor)
+
+
 def list_decisions(
     engine: Engine,
     filters: object,
@@ -197,8 +213,9 @@ def _check_filters(kind: Kind, filters: object) -> Filters:
     inapplicable = {
         "content_types": bool(checked.content_types),
         "role": bool(checked.roles),
-        "confidence_min": checked.confidence_min is not None and kind == "conversations",
-        "conversation_id": bool(checked.conversation_ids) and kind == "entities",
+        "confidence_min": checked.confidence_min is not None
+        and kind in {"conversations", "documents"},
+        "conversation_id": bool(checked.conversation_ids) and kind in {"entities", "documents"},
         "project": bool(checked.projects) and kind == "entities",
         "tags": bool(checked.tags) and kind == "entities",
         "metadata": bool(checked.metadata) and kind == "entities",
@@ -229,6 +246,18 @@ def _build_conversation(row: Row) -> ListedConversation:
         project_path=item["project_path"],
         mode=item["mode"],
         metadata=load_stored(item["metadata"], "metadata of a conversation"),
+        created_at=from_milliseconds(item["created_ms"]),
+        updated_at=from_milliseconds(item["updated_ms"]),
+    )
+
+
+def _build_document(row: Row) -> ListedDocument:
+    item = row["item"]
+    return ListedDocument(
+        document_id=item["id"],
+        passages=row["passages"],
+        project_path=item["project_path"],
+        metadata=load_stored(item["metadata"], "metadata of a document"),
         created_at=from_milliseconds(item["created_ms"]),
         updated_at=from_milliseconds(item["updated_ms"]),
     )

@@ -1,6 +1,10 @@
 """Notes for the caller on how a search was understood."""
 
+from collections.abc import Iterable
+
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language
+from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.request import SearchRequest
 
 
@@ -21,3 +25,22 @@ def write_notes(request: SearchRequest) -> list[str]:
             + ", ".join(filters.impossible_kinds)
         )
     return notes
+
+
+def note_language(request: SearchRequest, candidates: Iterable[Candidate]) -> list[str]:
+    """Return a note where only vectors found texts for a query that is not in English.
+
+    The confidence is not known then, and the default embedding model understands English.
+
+    Args:
+        request: The request.
+        candidates: The candidates that are shown.
+    """
+    keyword_scores = [candidate.keyword_score for candidate in candidates]
+    language = detect_language(request.query)
+    if not keyword_scores or any(keyword_scores) or language in {None, ENGLISH}:
+        return []
+    return [
+        f"the query seems to be in another language than English ({language}), and nothing that "
+        "was found has one of its words: it may not be about the query"
+    ]

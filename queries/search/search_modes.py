@@ -20,7 +20,7 @@ from mcp_context_persistence.queries.search.hybrid_search import (
     build_retrieval,
     search_hybrid,
 )
-from mcp_context_persistence.queries.search.notes import write_notes
+from mcp_context_persistence.queries.search.notes import note_language, write_notes
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -75,6 +75,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     else:
         if request.mode == "hybrid":
             ranked = search_hybrid(context, request)
+            notes += note_language(request, [entry.candidate for entry in ranked.scored])
         else:
             ranked = _search_one_retriever(context, request)
         confidence = ranked.confidence.value if ranked.confidence and ranked.scored else None

@@ -1,18 +1,22 @@
 """The command line, from outside: what it prints and with which status it ends."""
 
+import contextlib
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import neo4j
+import psutil
 import pytest
 
 from mcp_context_persistence import cypher
 from mcp_context_persistence.kg import local
+from mcp_context_persistence.kg.local.store import Store
 
 COMMAND = [str(Path(sys.executable).parent / "context-persistence")]
 
@@ -183,8 +187,8 @@ def test_the_server_is_shown_and_controlled(store):
 def test_a_store_that_is_not_there_is_an_error(tmp_path):
     for command in ("stop", "browser"):
         done = run("server", command, tmp_path / "nothing")
-        assert done.returncode == 1
-        assert done.stderr == f"error: there is no store at {tmp_path.resolve() / 'nothing'}\n"
+        assert done.returncode == 4
+        assert done.stderr.startswith(f"error: there is no store at {tmp_path / 'nothing'}: ")
     assert "there is no store here yet" in run("server", "status", tmp_path / "nothing").stdout
     assert not (tmp_path / "nothing").exists()
 
@@ -194,3 +198,28 @@ def test_who_uses_a_server_is_said_before_it_is_stopped(store):
         done = run("server", "stop", store)
     assert done.returncode == 1
     assert f"in use by process {os.getpid()}: close it first" in done.stderr
+
+
+def wait_for_end(pid, seconds=30):
+    with contextlib.suppress(psutil.NoSuchProcess):
+        psutil.Process(pid).wait(seconds)
+
+
+def test_the_server_of_a_command_waits_for_the_next_one_and_leaves_nothing(tmp_path):
+    store = tmp_path / "memory"
+    try:
+        assert run("append", "talk", "Hello.", "--store", store).returncode == 0
+        state = Store(store).read_state()
+        assert local.read_status(store).clients == ()
+        assert run("load", "talk", "--store", store).stdout == "user: Hello.\n"
+        assert Store(store).read_state() == state  # the same server
+        assert run("server", "stop", "--store", store).stdout == "stopped\n"
+        assert state.pid not in psutil.pids()
+        wait_for_end(state.supervisor)  # it may still make the start-up cache
+        assert not any(file.exists() for file in Store(store).order_files)
+        assert run("append", "talk", "Again.", "--store", store).returncode == 0
+        state = Store(store).read_state()
+        os.kill(state.supervisor, signal.SIGKILL)
+        wait_for_end(state.pid)
+    finally:
+        local.stop(store, force=True)

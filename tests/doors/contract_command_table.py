@@ -20,6 +20,7 @@ class Command:
         lines: Arguments that it reads from standard input as objects of JSON; one is a list.
         shows: The field of the client's answer whose items it prints, one a line; empty where it
             prints the answer.
+        repeats: Fields of the client's answer that each printed item has, too.
         values: Arguments that it has as words: (argument, value) and its words.
         defaults: Arguments whose defaults are others than the client's: said always.
         singles: Options that are there at most once.
@@ -36,6 +37,7 @@ class Command:
     text: str = ""
     lines: tuple[str, ...] = ()
     shows: str = ""
+    repeats: tuple[str, ...] = ()
     values: Mapping[tuple[str, Any], str] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     singles: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ COMMANDS: dict[str, Command] = {
         lacks=("k", "directed", "weighted"),
     ),
     "get_conversation_stats": Command(words="stats"),
+    "get_document": Command(words="load", options={"document_id": "--document"}),
     "get_graph_analytics": Command(words="analytics"),
     "ingest_items": Command(words="ingest -", lines=("items",), shows="counts"),
     "list_conversations": Command(
@@ -152,6 +155,14 @@ COMMANDS: dict[str, Command] = {
         filters=_FILTERS | {"entity_types": "--type"},
         pages=("limit",),
         shows="decisions",
+        lacks=("cursor",),
+    ),
+    "list_documents": Command(
+        words="list documents",
+        options=_LIST,
+        filters=_FILTERS | {"entity_types": "--type"},
+        pages=("limit",),
+        shows="documents",
         lacks=("cursor",),
     ),
     "list_entities": Command(
@@ -247,6 +258,7 @@ COMMANDS: dict[str, Command] = {
         flags={"include_metadata": "--metadata", "explain": "--explain"},
         filters=_FILTERS | {"content_types": "--type", "role": "--role"},
         shows="results",
+        repeats=("confidence",),
         lacks=("exclude_ids",),
     ),
     "undo_merge": Command(words="merge", options={"merge_id": "--undo"}),
@@ -259,7 +271,6 @@ NO_COMMAND = {
     "find_similar_entities": "analytics for people are central entities and communities",
     "generate_embeddings": "vectors are for programs",
     "get_decision": "list decisions",
-    "get_document": "search, export",
     "get_embedding_status": "configuration of the store, for programs",
     "get_entity": "list entities, graph",
     "get_message": "load",

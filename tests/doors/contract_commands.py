@@ -56,10 +56,11 @@ class CommandDoor:
         path = COMMANDS[call].shows
         if path in {"", "*"} or answer == {}:
             return answer
+        repeated = {name: answer[name] for name in COMMANDS[call].repeats if name in answer}
         operation = arguments.get("operation", "context")
         for name in path.replace("OPERATION", str(operation)).split("."):
             answer = answer.get(name, {})
-        return answer
+        return [item | repeated for item in answer] if repeated else answer
 
 
 def read_failure(result: Any, plain: Any) -> Failure:

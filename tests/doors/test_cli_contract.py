@@ -30,14 +30,15 @@ def filled(commands, client):
     client.update_knowledge_graph([{"name": name, "type": "organization"} for name in names], [])
     client.create_relationship("OrderValidator", "pandas", "uses")
     client.save_conversation("standup", [MESSAGE], metadata={"project": "orders"})
+    client.save_document("handbook", "Restart PostgreSQL first.")
     return commands
 
 
 # The fields of each line that --json prints; a field may be added, but none may go.
 FIELDS = {
     "search pandas": {
-        "content", "conversation_id", "explanation", "id", "message_id", "metadata", "name",
-        "role", "similarity_score", "timestamp", "type",
+        "confidence", "content", "conversation_id", "explanation", "id", "message_id", "metadata",
+        "name", "role", "similarity_score", "timestamp", "type",
     },
     "context pandas": {"citations", "confidence", "instructions", "notes", "text", "tokens"},
     "load standup": {
@@ -48,6 +49,8 @@ FIELDS = {
         "conversation_id", "created_at", "metadata", "mode", "project_path", "total_messages",
         "updated_at",
     },
+    "list documents": {"created_at", "document_id", "metadata", "passages", "project_path"},
+    "load --document handbook": {"document_id", "entity_ids", "passages", "text"},
     "list entities": {
         "aliases", "confidence", "created_at", "description", "id", "mention_count", "metadata",
         "name", "type",
@@ -191,7 +194,7 @@ def test_a_store_that_cannot_be_opened_ends_with_4():
 def test_a_note_says_that_a_folder_is_no_store_yet(tmp_path):
     (tmp_path / "file").touch()
     for path, is_new, code in [(tmp_path / "file/memory", True, 4), (tmp_path / "file", False, 2)]:
-        result = CliRunner().invoke(main.commands, ["stats", "--store", str(path)])
+        result = CliRunner().invoke(main.commands, ["append", "a", "b", "--store", str(path)])
         assert result.exit_code == code
         assert (f"there is no store in {path} yet" in result.stderr) is is_new
 

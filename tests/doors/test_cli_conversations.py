@@ -30,6 +30,20 @@ def test_a_search_prints_one_result_in_each_line(commands):
     score, kind, key, text = lines[0].split("\t")
     assert 0 < float(score) <= 1
     assert (kind, key, text) == ("message", "talk-1-a", "We water the tomatoes in the evening.")
-    (result,) = commands.read("search", "tomatoes", "--type", "message", "--limit", "1")
+    query = "When do we water the tomatoes?"
+    (result,) = commands.read("search", query, "--type", "message", "--limit", "1")
     assert result["id"] == "talk-1-a"
     assert {"id", "type", "content", "similarity_score", "explanation"} <= result.keys()
+    assert 0 < result["confidence"] < 1
+
+
+def test_documents_are_listed_and_shown(commands):
+    commands.run("save", "--document", "runbook", "-", "--project", "ops", text="Restart first.")
+    [line] = commands.print("list", "documents")
+    key, passages, _, project = line.split("\t")
+    assert (key, passages, project) == ("runbook", "1", "ops")
+    assert commands.print("load", "--document", "runbook") == ["Restart first."]
+    assert commands.run("load", "--document", "none").exit_code == 3
+    for words in (["load"], ["load", "a", "--document", "b"],
+                  ["load", "--document", "b", "--limit", "1"]):  # fmt: skip
+        assert commands.run(*words).exit_code == 2

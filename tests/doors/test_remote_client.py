@@ -79,6 +79,7 @@ def test_the_answers_are_those_of_a_client(client, remote):
         "list_conversations": (({"project": "orders"},), {"limit": 1}),
         "get_message": (("r-1",), {}),
         "get_document": (("runbook",), {}),
+        "list_documents": ((), {"order": "id"}),
         "list_decisions": ((), {"status": ["accepted", "proposed"]}),
         "get_entity": (("OrderValidator",), {}),
         "query_knowledge_graph": (("OrderValidator",), {"include_unasserted": True}),

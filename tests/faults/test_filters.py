@@ -85,7 +85,8 @@ GOOD = {
     "role": "assistant",
     "metadata.KEY": "mine",
 }
-SEARCHES = {
+LISTS = ("list_conversations", "list_decisions", "list_documents", "list_entities")
+SEARCHES: dict[str, list[Any]] = {
     "search_hybrid": [
         lambda client, filters: client.search_hybrid("budget", filters=filters),
         lambda client, filters: client.search_hybrid("budget", "keyword", filters),
@@ -99,11 +100,11 @@ SEARCHES = {
         )
     ],
     "build_context": [lambda client, filters: client.build_context("budget", filters=filters)],
-    "list_conversations": [lambda client, filters: client.list_conversations(filters=filters)],
-    "list_decisions": [lambda client, filters: client.list_decisions(filters=filters)],
-    "list_entities": [lambda client, filters: client.list_entities(filters=filters)],
+    **{
+        name: [lambda client, filters, name=name: getattr(client, name)(filters=filters)]
+        for name in LISTS
+    },
 }
-LISTS = {"list_conversations", "list_decisions", "list_entities"}
 PROSE_SEARCHES = ("build_context", "search_hybrid", "search_similar_conversations")
 EXCLUSIONS = {"exclude_conversation_id", "exclude_ids"}
 # Parameters that narrow a call to one object. `None` means "all" where it is the default, and is
@@ -143,6 +144,7 @@ NARROWING = {
     "get_message": {"message_id"},
     "list_conversations": {"cursor"},
     "list_decisions": {"cursor", "status"},
+    "list_documents": {"cursor"},
     "list_entities": {"cursor"},
     "list_instructions": {"cursor", "status"},
     "update_message": {"message_id"},
@@ -193,19 +195,14 @@ OTHER = {  # parameters that narrow nothing: what is written, how much, how
     "delete_message": {"dry_run"},
     "delete_namespace": {"dry_run"},
     "delete_relationship": {"dry_run"},
-    "list_conversations": {"limit", "order"},
-    "list_decisions": {"limit", "order"},
-    "list_entities": {"limit", "order"},
+    **{name: {"limit", "order"} for name in LISTS},
     "list_instructions": {"limit"},
     "update_message": {"content", "metadata", "name", "role", "timestamp"},
 }
 MAPPINGS = {
     "build_context": {"filters", "recipe"},
     "search_hybrid": {"filters", "recipe"},
-    "search_similar_conversations": {"filters"},
-    "list_conversations": {"filters"},
-    "list_decisions": {"filters"},
-    "list_entities": {"filters"},
+    **{name: {"filters"} for name in ("search_similar_conversations", *LISTS)},
 }
 RELATIONSHIP = {"source_entity_id": "a", "target_entity_id": "b", "relationship_type": "uses"}
 REQUIRED: dict[str, dict[str, Any]] = {

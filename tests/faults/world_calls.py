@@ -235,6 +235,7 @@ CALLS: dict[str, Call] = {
         _filters(world, random), order="id"
     ),
     "list_decisions": lambda world, *_: world.client.list_decisions(order="id"),
+    "list_documents": lambda world, *_: world.client.list_documents(order="id"),
     "list_entities": lambda world, *_: world.client.list_entities(order="id", limit=1000),
     "list_instructions": lambda world, *_: world.client.list_instructions(status=None),
     "list_merges": lambda world, *_: world.client.list_merges(),
@@ -307,6 +308,7 @@ PROBES: dict[str, Call | None] = dict.fromkeys(CALLS) | {
     "list_conversations": lambda world, other, _: world.client.list_conversations(
         {"project": other.name}
     ),
+    "list_documents": lambda world, other, _: world.client.list_documents({"project": other.name}),
     "extract_entities": lambda world, other, _: world.client.extract_entities(
         f"{other.name} Corp uses {other.name}1.",
         f"{other.name}-talk",

@@ -326,7 +326,7 @@ OTHERS = {
     "find_similar_entities", "generate_embeddings", "get_conversation_stats",
     "get_decision", "get_document", "get_embedding_status", "get_entity", "get_graph_analytics",
     "get_memory_stats", "get_message", "get_metrics", "graph_data_science", "list_conversations",
-    "list_decisions", "list_entities", "list_instructions", "list_merges",
+    "list_decisions", "list_documents", "list_entities", "list_instructions", "list_merges",
     "load_conversation_history", "metrics_port", "query_knowledge_graph", "search_hybrid",
     "search_similar_conversations",
 }  # fmt: skip

@@ -104,6 +104,7 @@ FILTERS = {
     "metadata.key": ["a"],
     "metadata.year": {"gte": 1.5, "not": ["b"]},
 }
+PAGE = {"order": "newest", "limit": 3, "cursor": None}
 LIST_FILTERS = {
     key: value
     for key, value in FILTERS.items()
@@ -257,24 +258,22 @@ CALLS: dict[str, dict[str, Any]] = {
             }
         ]
     },
-    "list_conversations": {
-        "filters": LIST_FILTERS,
-        "order": "newest",
-        "limit": 3,
-        "cursor": None,
-    },
+    "list_conversations": {"filters": LIST_FILTERS, **PAGE},
     "list_decisions": {
         "filters": {**LIST_FILTERS, "entity_types": ["library"], "confidence_min": 0.5},
         "status": ["accepted"],
-        "order": "newest",
-        "limit": 3,
-        "cursor": None,
+        **PAGE,
+    },
+    "list_documents": {
+        "filters": {
+            **{name: value for name, value in LIST_FILTERS.items() if name != "conversation_id"},
+            "entity_types": ["library"],
+        },
+        **PAGE,
     },
     "list_entities": {
         "filters": {"entity_types": ["library"], "confidence_min": 0.5},
-        "order": "newest",
-        "limit": 3,
-        "cursor": None,
+        **PAGE,
     },
     "list_instructions": {"status": ["active"], "limit": 3, "cursor": None},
     "list_merges": {"limit": 3, "cursor": None},

@@ -134,6 +134,46 @@ def test_a_message_and_a_document_are_read_as_they_were_saved(client):
     assert (document.text, document.metadata, document.passages) == ("One text.", {"a": 1}, 1)
 
 
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        (None, ["long", "b", "a"]),
+        ({"project": "orders"}, ["b", "a"]),
+        ({"tags": ["x", "y"]}, ["b", "a"]),
+        ({"metadata.year": {"gte": 2001}}, ["b"]),
+        ({"metadata.year": {"not": [2001]}}, ["long", "a"]),
+        ({"entity_types": "library"}, ["long", "a"]),
+        ({"entity_types": "library", "project": "orders"}, ["a"]),
+        ({"date_range": {"end": "2000-01-01"}}, []),
+    ],
+)
+@pytest.mark.parametrize("limit", [1, 2, 4])
+def test_filters_and_pages_of_documents(client, filters, ids, limit):
+    a = {"project": "orders", "tags": ["x"], "year": 2000}
+    client.save_document("a", "The Parser class uses pandas.", metadata=a)
+    client.save_document("b", "One text.", metadata={**a, "tags": ["y"], "year": 2001})
+    # Its last passage alone has the entity.
+    client.save_document("long", f"{'We water the tomatoes. ' * 200}The Parser class uses pandas.")
+    listed, pages = list_all(client.list_documents, "document_id", filters=filters, limit=limit)
+    assert listed == ids
+    assert pages == max(1, -(-len(ids) // limit))
+
+
+@pytest.mark.parametrize(
+    ("order", "ids"),
+    [("newest", "cba"), ("oldest", "abc"), ("updated", "acb"), ("id", "abc")],
+)
+def test_documents_in_every_order(client, order, ids):
+    for name in "abc":
+        client.save_document(name, f"Text {name}.")
+    client.save_document("a", "Another text.", project_path="/p", metadata={"k": [1]})
+    listed, _ = list_all(client.list_documents, "document_id", order=order, limit=2)
+    assert listed == list(ids)
+    [first] = [item for item in client.list_documents().documents if item.document_id == "a"]
+    assert (first.passages, first.project_path, first.metadata) == (1, "/p", {"k": [1]})
+    assert first.created_at < first.updated_at
+
+
 def test_what_is_not_there_is_not_found(client):
     for kind in ("message", "document", "decision", "entity"):
         with pytest.raises(NotFoundError, match=f"^{kind}_id"):
@@ -165,6 +205,11 @@ def test_bad_arguments_are_refused_by_name(shelf):
     for field in ("project", "tags", "conversation_id", "metadata.a"):
         with pytest.raises(ValidationError, match=rf"^filters\.{field.split('.')[0]}"):
             shelf.list_entities({field: "x"})
+    for filters in ({"conversation_id": "x"}, {"confidence_min": 0.5}, {"role": "user"}):
+        with pytest.raises(ValidationError, match=rf"^filters\.{min(filters)}"):
+            shelf.list_documents(filters)
+    with pytest.raises(ValidationError, match=r"^cursor"):
+        shelf.list_documents(cursor=cursor)
 
 
 def test_a_message_is_updated_like_a_saved_one(client, connect, namespace):

@@ -198,3 +198,18 @@ def test_count_tokens_may_return_numpy_integers(diary):
     assert diary.build_context(
         "garden", 50, count_tokens=lambda text: np.int64(len(text.split()))
     ).citations
+
+
+def test_a_query_in_another_language_is_noted_where_no_text_has_its_words(client, diary):
+    for answer in (
+        client.build_context("Welche Musik hören die Nachbarn?"),
+        client.search_hybrid("Welche Musik hören die Nachbarn?"),
+    ):
+        assert [note for note in answer.notes if "another language than English (de)" in note]
+    answer = client.build_context("Wo ist die garden oder der Garten?")
+    assert answer.text
+    assert not [note for note in answer.notes if "another language" in note]
+
+
+def test_a_context_has_the_notes_of_a_search_on_the_query(client, diary):
+    assert "only punctuation" in str(client.build_context("?!").notes)

@@ -23,7 +23,7 @@ REFERENCE = Path(
 # Field: environment variables, key in the file, a value as it is written, and what it means.
 SETTINGS = {
     "database_url": (
-        ["CONTEXT_DB_URL", "NEO4J_URI", "DATABASE_URL"],
+        ["CONTEXT_STORE", "CONTEXT_DB_URL", "NEO4J_URI", "DATABASE_URL"],
         "database.url",
         "bolt://host:7687",
         "bolt://host:7687",

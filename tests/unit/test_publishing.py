@@ -51,7 +51,7 @@ def test_the_bundle_is_of_this_version_of_this_package():
 def test_the_bundle_lists_the_tools_and_uses_variables_of_the_command():
     from click import Option
 
-    from mcp_context_persistence.cli.mcp import mcp
+    from mcp_context_persistence.cli.mcp import STORE_VARIABLES, mcp
 
     pytest.importorskip("mcp", reason="the extra mcp is not installed")
     from mcp_context_persistence.mcp_server.profiles import SMALL
@@ -63,4 +63,4 @@ def test_the_bundle_lists_the_tools_and_uses_variables_of_the_command():
         if isinstance(option, Option) and option.envvar
         for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar)
     }
-    assert set(MANIFEST["server"]["mcp_config"]["env"]) <= variables
+    assert set(MANIFEST["server"]["mcp_config"]["env"]) <= variables | set(STORE_VARIABLES)

@@ -21,7 +21,7 @@ AURA_INSTANCEID=1234abcd
 AURA_INSTANCENAME=My instance
 """
 NAMES = (
-    "CONTEXT_DB_URL CONTEXT_DB_USER CONTEXT_DB_PASSWORD CONTEXT_DB_NAME "
+    "CONTEXT_STORE CONTEXT_DB_URL CONTEXT_DB_USER CONTEXT_DB_PASSWORD CONTEXT_DB_NAME "
     "CONTEXT_DB_CREDENTIALS_FILE CONTEXT_CONFIG DATABASE_URL NEO4J_URI NEO4J_USERNAME NEO4J_USER "
     "NEO4J_PASSWORD NEO4J_DATABASE"
 )
@@ -271,3 +271,17 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path):
 def test_an_address_that_is_none_names_its_source(monkeypatch):
     monkeypatch.setenv("NEO4J_URI", "https://console.example")
     refuse("database_url must be one of", "NEO4J_URI in the environment")
+
+
+def test_the_variables_of_the_store_may_have_a_path(monkeypatch):
+    for name in ("CONTEXT_DB_URL", "CONTEXT_STORE"):
+        monkeypatch.setenv(name, "memory")
+        assert load_config().database_url == f"local:{Path.cwd() / 'memory'}"
+        monkeypatch.setenv(name, "bolt://host:7687")
+        assert load_config().database_url == "bolt://host:7687"
+        monkeypatch.setenv(name, "localhost:7687")
+        assert load_config().database_url == "localhost:7687"  # which is refused
+    monkeypatch.delenv("CONTEXT_STORE")
+    monkeypatch.delenv("CONTEXT_DB_URL")
+    monkeypatch.setenv("NEO4J_URI", "memory")
+    assert load_config().database_url == "memory"  # which is refused

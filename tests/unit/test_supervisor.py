@@ -86,3 +86,59 @@ def test_the_supervisor_notices_that_its_folder_was_replaced(tmp_path, change):
     assert not supervisor._is_in_place()
     assert not supervisor._is_needed()
     lock.close()
+
+
+@pytest.mark.parametrize(
+    ("ordered", "is_throwaway", "seconds"),
+    [("n", False, 20.0), ("another run", False, 3.0), (None, False, 3.0), ("n", True, 0.01)],
+)
+def test_a_server_waits_for_the_next_command(tmp_path, monkeypatch, ordered, is_throwaway, seconds):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    store = Store(tmp_path / "s")
+    store.prepare()
+    lock = leases.lock(store.server_lock)
+    supervisor = make_supervisor(store, lock.descriptor)
+    supervisor.specification |= {"linger": 3.0 * (not is_throwaway), "throwaway": is_throwaway}
+    if ordered:
+        store.linger_order_file.write_text(ordered)
+    now[0] = 100.0
+    lease = leases.take_lease(store.leases)
+    assert supervisor._is_needed()
+    leases.give_back(lease)
+    now[0] += seconds - 0.005
+    assert supervisor._is_needed()
+    store.stop_order_file.write_text("another run")
+    assert supervisor._is_needed()
+    now[0] += 0.01
+    assert not supervisor._is_needed()
+    lock.close()
+
+
+def test_a_server_that_waits_stops_at_once_when_it_is_told(tmp_path):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    lock = leases.lock(store.server_lock)
+    supervisor = make_supervisor(store, lock.descriptor)
+    supervisor.specification["linger"] = 3.0
+    store.linger_order_file.write_text("n")
+    assert supervisor._is_needed()
+    store.stop_order_file.write_text("n")
+    assert not supervisor._is_needed()
+    lock.close()
+
+
+@pytest.mark.parametrize(("idle", "seconds"), [(0.0, 29.0), (20.0, 9.0), (60.0, 5.0)])
+def test_no_server_outlives_its_last_user_for_long(tmp_path, monkeypatch, idle, seconds):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    lock = leases.lock(store.server_lock)
+    supervisor = make_supervisor(store, lock.descriptor)
+    last_use = supervisor._last_use
+    ends = []
+    monkeypatch.setattr(time, "monotonic", lambda: last_use + idle)
+    monkeypatch.setattr(supervisor.process, "end", lambda **options: ends.append(options))
+    supervisor._end(None)
+    assert ends == [{"is_orderly": True, "max_seconds": pytest.approx(seconds)}]
+    assert not leases.is_locked(store.server_lock)
+    lock.descriptor = -1  # the supervisor has closed it

@@ -18,7 +18,7 @@ from mcp_context_persistence.rest.operations import (
     StrictRoute,
     operation,
 )
-from mcp_context_persistence.rest.pages import DeleteArguments
+from mcp_context_persistence.rest.pages import DeleteArguments, ListArguments
 
 router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["documents"])
 
@@ -31,6 +31,17 @@ class SaveDocument(Body):
     )
     metadata: Metadata | None = Field(None, examples=[{"project": "orders"}])
     project_path: Identifier | None = None
+
+
+@router.get(
+    "/documents",
+    **operation("list_documents", scope="read", response=models.ListDocumentsResponse),
+)
+def list_documents(session: CurrentSession, query: Annotated[ListArguments, Query()]) -> Response:
+    arguments = session.read_cursor(query.arguments(), "list_documents")
+    return session.answer(
+        lambda client: client.list_documents(**arguments), operation="list_documents"
+    )
 
 
 @router.put(

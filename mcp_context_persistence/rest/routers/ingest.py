@@ -21,11 +21,15 @@ from mcp_context_persistence.rest.operations import (
     LinesRoute,
     Session,
 )
-from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.rest.problems import (
+    ProblemError,
+    describe_unknown_field,
+    from_client_error,
+)
 from mcp_context_persistence.rest.strict_json import load_json
 
 CHUNK_LINES = 50  # that are saved together, and answered together
-KEYS = frozenset({"conversation_id", "messages", "project_path", "mode", "metadata", "created_at"})
+KEYS = ("conversation_id", "messages", "project_path", "mode", "metadata", "created_at")
 
 router = APIRouter(prefix=PREFIX, route_class=LinesRoute, tags=["conversations"])
 
@@ -107,8 +111,8 @@ def _read_line(line: bytes) -> Conversation:
     row = load_json(line)
     if not isinstance(row, dict):
         raise ProblemError("invalid", "the line must be a JSON object")
-    if not row.keys() <= KEYS:
-        raise ProblemError("invalid", "the line has an unknown field")
+    if not row.keys() <= set(KEYS):
+        raise ProblemError("invalid", f"the line {describe_unknown_field(KEYS)}")
     try:
         return conversation(row.pop("conversation_id", None), row.pop("messages", None), **row)
     except ContextPersistenceError as error:

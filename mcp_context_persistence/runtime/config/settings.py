@@ -54,6 +54,7 @@ class Config(BaseSettings):
     database_url: str | None = _setting(
         None,
         "database.url",
+        "CONTEXT_STORE",
         "CONTEXT_DB_URL",
         "NEO4J_URI",
         "DATABASE_URL",

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.url import complete_url
 from mcp_context_persistence.runtime.config.config_file import (
     FILE,
     FILE_VARIABLE,
@@ -21,6 +22,7 @@ from mcp_context_persistence.runtime.config.config_file import (
 
 CONSTRUCTOR = 0  # the level of the constructor; the other sources follow, the strongest first
 SERVER_VARIABLE, SERVER_PREFIX = "NEO4J_URI", "NEO4J_"  # such variables belong to that server
+STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL")  # a URL, or the path of a store's folder
 USER_VARIABLES = ("NEO4J_USERNAME", "NEO4J_USER")
 PREFIX = "CONTEXT_DB_"  # no other program has such variables, so an unknown one is a mistake
 
@@ -148,7 +150,12 @@ def _select_variables(
         if variables.get(variable)
     }
     return Source(
-        values={name: variables[variable] for name, variable in chosen.items()},
+        values={
+            name: complete_url(variables[variable] or "")
+            if variable in STORE_VARIABLES
+            else variables[variable]
+            for name, variable in chosen.items()
+        },
         names={name: f"{variable} in {source_name}" for name, variable in chosen.items()},
         server=variables.get(SERVER_VARIABLE) or None,
     )

@@ -12,6 +12,13 @@ def default_url() -> str:
     return f"local:{local.default_store()}"
 
 
+def describe_settings(config: Config, namespace: str) -> dict[str, object]:
+    """Return the settings in effect by name, with secrets and credentials hidden."""
+    settings = config.shown()
+    url = settings["database_url"] or default_url()
+    return {**settings, "database_url": url, "namespace": namespace}
+
+
 def configured_target(config: Config) -> Target:
     """Return what the configured database URL names.
 
