@@ -81,7 +81,9 @@ def _send(
         if kill is not None:
             connection.connect()
             kill()
-        connection.endheaders(body or None)
+        # A replica may answer before it has read everything, and close.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            connection.endheaders(body or None)
         response = connection.getresponse()
         return response.status, response.getheaders(), response.read()
 
