@@ -75,9 +75,10 @@ def main() -> None:
 
 def _build_from_debian(client: docker.DockerClient, *, with_neo4j: bool) -> None:
     """Build the images whose files are put together here."""
-    jars = provision()
-    neo4j_parts, python_parts = _compute_fingerprint(jars), _hash(Path(__file__).read_bytes())
-    needs_neo4j = with_neo4j and not _exists(client, NEO4J, neo4j_parts)
+    jars = provision() if with_neo4j else None
+    neo4j_parts = _compute_fingerprint(jars) if jars else ""
+    python_parts = _hash(Path(__file__).read_bytes())
+    needs_neo4j = jars is not None and not _exists(client, NEO4J, neo4j_parts)
     needs_python = not _exists(client, PYTHON, python_parts)
     if not needs_neo4j and not needs_python:
         return
@@ -88,7 +89,7 @@ def _build_from_debian(client: docker.DockerClient, *, with_neo4j: bool) -> None
         _add_debian(root)
         if needs_python:
             _import(client, root, PYTHON, python_parts, _make_python_changes())
-        if needs_neo4j:
+        if jars is not None and needs_neo4j:
             _add_java(root)
             _add_neo4j(root, jars)
             _import(client, root, NEO4J, neo4j_parts, _make_neo4j_changes())

@@ -16,7 +16,6 @@ import json
 import os
 import re
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -30,7 +29,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from bench.datasets.texts import dialogue_texts, made_texts
 from bench.files import DATA, write_result
-from bench.servers import Credentials, open_server
+from bench.servers import open_server, running_service
 from mcp_context_persistence import ContextPersistenceClient
 
 REQUIRED_RATIO = 1.25
@@ -85,31 +84,6 @@ def open_rest(url: str) -> Iterator[Search]:
         yield search
 
 
-@contextmanager
-def running_service(url: str, auth: Credentials | None, namespace: str) -> Iterator[str]:
-    """Run the service in a process of its own; yield its address."""
-    environment = os.environ | {"CONTEXT_API_REQUESTS_PER_MINUTE": "1000000"}
-    if auth is not None:
-        environment |= {"CONTEXT_DB_USER": auth[0], "CONTEXT_DB_PASSWORD": auth[1]}
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "mcp_context_persistence.cli.main", "serve"),
-            *("--store", url, "--port", "0", "--namespace", namespace),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    try:
-        line = process.stdout.readline() if process.stdout else ""
-        if not line.startswith("serving on "):
-            raise RuntimeError("the service does not start")
-        yield line.split()[-1]
-    finally:
-        process.terminate()
-        process.communicate()
-
-
 def save(client: ContextPersistenceClient, texts: Sequence[str]) -> None:
     """Save texts as messages, without entities."""
     for start in range(0, len(texts), 500):
@@ -130,7 +104,7 @@ def compare(options: argparse.Namespace) -> dict[str, float]:
     with (
         open_server(options.database_url) as (url, auth),
         ContextPersistenceClient(url, auth=auth, namespace=namespace) as client,
-        running_service(url, auth, namespace) as address,
+        running_service(url, auth, namespace) as (address, _),
     ):
         save(client, texts[: options.messages])
 

@@ -98,7 +98,7 @@ def text_properties(text: str, language: str | None = None) -> dict[str, str]:
 
 def _list_terms(run: str, language: str) -> tuple[str, ...]:
     terms: list[str] = []
-    for token in _split_run(run):
+    for token in _list_tokens(run):
         folded = fold(token.text)
         terms.append(stem_word(token.text, language) if token.is_word else folded)
         if language != ENGLISH and terms[-1] != folded:
@@ -133,7 +133,12 @@ def is_name_like(token: Token) -> bool:
 def tokenize(text: str) -> Iterator[Token]:
     """Yield the tokens of a text: the words, and identifiers both as a whole and in parts."""
     for run in _list_runs(text):
-        yield from _split_run(run)
+        yield from _list_tokens(run)
+
+
+def _list_tokens(run: str) -> list[Token]:
+    """Return the tokens of a run; marks without a letter, as those of "¯" and "¨", are none."""
+    return [token for token in _split_run(run) if fold(token.text).strip(NAME_MARK)]
 
 
 def _list_runs(text: str) -> list[str]:

@@ -7,12 +7,16 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from mcp_context_persistence.kg import thread_start
+
 if TYPE_CHECKING:
     from mcp_context_persistence.mcp_server.memory import LazyMemory
+
+log = logging.getLogger(__name__)
 
 PARENT_SECONDS = 1.0  # between two looks at the parent
 CLOSE_SECONDS = 1.5  # for the client to close; assistants kill their servers after two seconds
@@ -89,9 +93,11 @@ def _end_with_parent(memory: "LazyMemory") -> None:
         _end(memory)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
-        threading.Thread(target=_end, args=(memory,), daemon=True).start()
+        if _start(_end, memory) is None:
+            os._exit(0)
 
-    threading.Thread(target=watch, name="context-persistence-parent", daemon=True).start()
+    if _start(watch) is None:
+        log.warning("the system has no thread for watching the parent: only the input ends this")
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
 
@@ -102,15 +108,25 @@ def _end(memory: "LazyMemory") -> None:
     Input that is being read cannot be interrupted. A call that is interrupted here can be repeated:
     every write may.
     """
-    closing = threading.Thread(target=_close, args=(memory,), daemon=True)
-    closing.start()
-    closing.join(CLOSE_SECONDS)
+    closing = _start(_close, memory)
+    if closing is not None:
+        closing.join(CLOSE_SECONDS)
     sys.stderr.flush()
     os._exit(0)
+
+
+def _start(target: Callable[..., None], *arguments: "LazyMemory") -> threading.Thread | None:
+    """Start a thread that does not keep the process alive; None where there is no room for it."""
+    thread = threading.Thread(target=target, args=arguments, daemon=True)
+    try:
+        thread_start.start(thread)
+    except RuntimeError:
+        return None
+    return thread
 
 
 def _close(memory: "LazyMemory") -> None:
     try:
         memory.close()
     except Exception:
-        logging.getLogger(__name__).exception("the client could not be closed")
+        log.exception("the client could not be closed")

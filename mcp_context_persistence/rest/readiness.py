@@ -1,4 +1,4 @@
-"""Whether the service can answer: the store answers, and its models are loaded."""
+"""Whether the service can answer quickly: the store answers, and everything is loaded."""
 
 import gc
 import logging
@@ -6,7 +6,9 @@ import threading
 import time
 from collections.abc import Mapping
 
+from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg import thread_start
+from mcp_context_persistence.kg.driver import plans
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.service.clients import ClientPool
@@ -14,12 +16,15 @@ from mcp_context_persistence.service.clients import ClientPool
 log = logging.getLogger("mcp_context_persistence.service")
 
 CHECK_SECONDS = 1.0  # for which an answer of the store is used again
+ANSWER_SECONDS = 2.0  # for the store to answer: less than a probe waits
 PAUSE_SECONDS = 1.0  # between attempts to open the store
+PLAN_SECONDS = 60.0  # for the plans of statements; without them, the first calls take longer
 STOP_SECONDS = 10.0  # for the thread, which may be loading a model
+FIRST_TEXT = "A first text."
 
 
 class Readiness:
-    """Opens the store and loads the models in a thread, and asks the store from time to time."""
+    """Opens the store, loads and plans in a thread, and asks the store when somebody asks."""
 
     def __init__(self, clients: ClientPool, namespace: str) -> None:
         """Take what is asked.
@@ -29,11 +34,13 @@ class Readiness:
             namespace: The namespace whose client is asked.
         """
         self._clients, self._namespace = clients, namespace
-        self._models = "loading"
+        self._database, self._models, self._plans = "starting", "loading", "preparing"
         self._lock = threading.Lock()
-        self._database, self._checked_at = "starting", 0.0
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._prepare, name="service-start", daemon=True)
+        self._asked_at = self._answered_at = 0.0
+        self._stop, self._is_prepared = threading.Event(), threading.Event()
+        self._question, self._answer = threading.Event(), threading.Event()
+        self._is_planned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="service-start", daemon=True)
         renew_locks_in_children(self)
 
     def start(self) -> None:
@@ -46,19 +53,45 @@ class Readiness:
         A thread that loads a model while the interpreter ends aborts the process.
         """
         self._stop.set()
+        self._question.set()
         if self._thread.ident is not None:
-            self._thread.join(STOP_SECONDS)
+            self._is_prepared.wait(STOP_SECONDS)
 
     def check(self) -> tuple[bool, Mapping[str, str]]:
-        """Return whether all parts are ready, and the state of each of them."""
-        if self._models == "loading":
-            return False, {"database": self._database, "models": self._models}
-        with self._lock:
-            if time.monotonic() - self._checked_at > CHECK_SECONDS:
-                self._database = self._ask()
-                self._checked_at = time.monotonic()
-            parts = {"database": self._database, "models": self._models}
+        """Return whether all parts are ready, and the state of each of them.
+
+        A store that does not answer in time counts as one that cannot be reached.
+        """
+        is_answered = self._is_prepared.is_set() and self._wait_for_answer()
+        parts = {"database": self._database, "models": self._models, "plans": self._plans}
+        if self._is_prepared.is_set() and not is_answered:
+            parts["database"] = "unreachable"
         return all(state == "ready" for state in parts.values()), parts
+
+    def _wait_for_answer(self) -> bool:
+        """Have the thread ask the store, unless it has just done so; return whether it answered."""
+        with self._lock:
+            now = time.monotonic()
+            if self._answer.is_set() and now - self._answered_at > CHECK_SECONDS:
+                self._answer.clear()
+                self._asked_at = now
+                self._question.set()
+            seconds = self._asked_at + ANSWER_SECONDS - now
+        return self._answer.wait(max(0.0, seconds))
+
+    def _run(self) -> None:
+        try:
+            self._prepare()
+        finally:
+            self._answered_at = time.monotonic()
+            self._answer.set()
+            self._is_prepared.set()
+        while not self._stop.is_set():
+            self._question.wait()
+            self._question.clear()
+            self._database = self._ask()
+            self._answered_at = time.monotonic()
+            self._answer.set()
 
     def _ask(self) -> str:
         try:
@@ -74,15 +107,41 @@ class Readiness:
             try:
                 with self._clients.use(self._namespace) as client:
                     self._database = "ready"
-                    client.extract_entities("A first text.", store=False)
-                    client.generate_embeddings(["A first text."])
+                    self._prepare_client(client)
             except ContextPersistenceError as error:
                 if reason != (reason := f"{error} ({error.__cause__})"):
                     log.warning("the service is not ready: %s", reason)
                 self._stop.wait(PAUSE_SECONDS)
             else:
-                # The models stay: no collection of garbage looks through them again, which would
-                # stop all requests for as long.
-                gc.freeze()
-                self._models = "ready"
                 return
+
+    def _prepare_client(self, client: ContextPersistenceClient) -> None:
+        """Do for the first time what would make the first callers wait."""
+        self._is_planned.clear()
+        # The server plans while this process loads the models.
+        thread_start.start(
+            threading.Thread(target=self._plan, args=(client,), name="service-plans", daemon=True)
+        )
+        client.extract_entities(FIRST_TEXT, store=False)
+        client.generate_embeddings([FIRST_TEXT])
+        # The models stay: no collection of garbage looks through them again, which would stop all
+        # requests for as long.
+        gc.freeze()
+        self._models = "ready"
+        self._is_planned.wait()
+        client.search_hybrid(FIRST_TEXT)
+        self._plans = "ready"
+
+    def _plan(self, client: ContextPersistenceClient) -> None:
+        """Have the server plan the statements; the service is ready before the rare ones are."""
+        end = time.monotonic() + PLAN_SECONDS
+
+        def is_stopped() -> bool:
+            return self._stop.is_set() or time.monotonic() > end
+
+        graph = client._engine.graph
+        try:
+            plans.plan_statements(graph, plans.FREQUENT, is_stopped=is_stopped)
+        finally:
+            self._is_planned.set()
+        plans.plan_statements(graph, plans.OTHERS, is_stopped=is_stopped)

@@ -41,6 +41,32 @@ def find_target(database_url: str | None) -> url.LocalTarget | url.RemoteTarget:
     return configured_target(load_config())
 
 
+def find_credentials(
+    database_url: str | None,
+    config: Mapping[str, Any] | None = None,
+    auth: tuple[str, str] | None = None,
+) -> str:
+    """Return the user and the password of a remote database in one text, empty for a store.
+
+    Args:
+        database_url: As the client takes it; None means the configured one.
+        config: As the client takes it.
+        auth: As the client takes it.
+
+    Raises:
+        ValidationError: Two sources say different things.
+    """
+    target = find_target(database_url)
+    if isinstance(target, url.LocalTarget):
+        return ""
+    from mcp_context_persistence.runtime.config.settings import load_config  # noqa: PLC0415 - takes 0.1 s
+    from mcp_context_persistence.runtime.server_access import resolve_access  # noqa: PLC0415
+
+    loaded = load_config(config, database_url=database_url)
+    access = resolve_access(target, loaded, auth=auth, database=None)
+    return json.dumps(access.auth) if access.auth else ""
+
+
 def digest_settings(config: Mapping[str, Any] | None = None) -> str:
     """Return a digest of what answers depend on besides the store: the version and the settings.
 

@@ -3,7 +3,8 @@
 The service holds `service.lock` locked, and `service.json` names its address and a secret. The file
 may be stale, copied or of another store, so the finder first checks the lock. Then the listener
 proves that it knows the secret, before any token is sent to it. A token is a signature of a
-namespace: it opens only this namespace.
+namespace: it opens only this namespace. For a remote database, proofs and tokens also depend on its
+user and password, so that only who has the same ones finds the service.
 """
 
 import base64
@@ -12,7 +13,7 @@ import http.client
 import json
 import os
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -44,6 +45,16 @@ class LocalSecret:
     def text(self) -> str:
         """The secret, for the file."""
         return self._secret.hex()
+
+    def bind(self, credentials: str) -> "LocalSecret":
+        """Return the secret of those who also have the same credentials.
+
+        Args:
+            credentials: See `folders.find_credentials`; empty where there are none.
+        """
+        if not credentials:
+            return self
+        return LocalSecret(bytes.fromhex(self._sign("credentials", credentials)))
 
     def prove(self, challenge: str) -> str:
         """Return the answer to a challenge."""
@@ -77,7 +88,7 @@ class ServiceAddress:
         port: Port of it.
         pid: Its process id.
         started: Start of that process.
-        secret: See `LocalSecret`.
+        secret: See `LocalSecret`; in the file, it is not bound to credentials.
         settings: Digest of what its answers depend on, see `folders.digest_settings`.
     """
 
@@ -159,14 +170,17 @@ def is_running(folder: Path) -> bool:
     return leases.is_locked(folder / LOCK_NAME)
 
 
-def find_service(folder: Path | None, *, seconds: float = PROOF_SECONDS) -> ServiceAddress | None:
+def find_service(
+    folder: Path | None, *, credentials: str = "", seconds: float = PROOF_SECONDS
+) -> ServiceAddress | None:
     """Return the service of a folder, None where none runs, or where it does not prove itself.
 
     Args:
-        folder: See `settings.service_folder`.
+        folder: See `folders.service_folder`.
+        credentials: See `folders.find_credentials`.
         seconds: For the connection, and for its answer.
     """
-    address = read_address(folder)
+    address = read_address(folder, credentials)
     connection = None if address is None else open_connection(address, seconds=seconds)
     if connection is None:
         return None
@@ -174,12 +188,15 @@ def find_service(folder: Path | None, *, seconds: float = PROOF_SECONDS) -> Serv
     return address
 
 
-def read_address(folder: Path | None) -> ServiceAddress | None:
+def read_address(folder: Path | None, credentials: str = "") -> ServiceAddress | None:
     """Return what the file of a running service says; the listener has not proven itself yet."""
     if folder is None or not is_running(folder):
         return None
     address = _read_file(folder / STATE_NAME)
-    return address if address and is_alive(address.pid, address.started) else None
+    if address is None or not is_alive(address.pid, address.started):
+        return None
+    secret = LocalSecret(bytes.fromhex(address.secret)).bind(credentials)
+    return replace(address, secret=secret.text)
 
 
 def _read_file(file: Path) -> ServiceAddress | None:

@@ -8,6 +8,8 @@ import asyncio
 import json
 import logging
 import resource
+import select
+from itertools import chain
 from typing import Any
 
 import h11
@@ -57,6 +59,7 @@ class TimedProtocol(H11Protocol):
         self.conn = BoundedConnection(h11.SERVER, limits.REQUEST_HEADER_BYTES)
         self._request_timer: asyncio.TimerHandle | None = None
         self._answer_timer: asyncio.TimerHandle | None = None
+        self._caller: Any = None  # of its last call that was let in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for the first request."""
@@ -89,6 +92,7 @@ class TimedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the rest of the body, and for a client that has still to read the answer."""
+        self._caller = self.scope["state"].get("caller") or self._caller
         super().on_response_complete()
         self._check_wait()
         self._abort_later()
@@ -130,6 +134,13 @@ class TimedProtocol(H11Protocol):
         is_answered = getattr(self.cycle, "response_complete", False)  # there is none at first
         return is_answered and self.conn.their_state is h11.SEND_BODY
 
+    @property
+    def _has_unread(self) -> bool:
+        """Whether something has come that was not read yet, such as the next request."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
     def _check_wait(self) -> None:
         if self._is_waiting and not self.transport.is_closing():
             self._begin_to_wait()
@@ -166,16 +177,27 @@ class TimedProtocol(H11Protocol):
             self.loop.call_later(limits.REQUEST_SECONDS, self.transport.abort)
 
     def _make_room(self) -> None:
-        """Close a connection on which nothing is going on, else this one."""
-        resting = (
+        """Close a connection on which nothing is going on, else this one.
+
+        Those of strangers go first. Those of processes of the same user stay: a call may be on the
+        way, and its caller would not know whether it was made.
+        """
+        resting = [
             connection
             for connection in self.connections
             if isinstance(connection, TimedProtocol)
             and connection is not self
             and connection._is_waiting
             and not connection.transport.is_closing()
-        )
-        next(resting, self).transport.abort()
+        ]
+        strangers = filter(lambda connection: connection._caller is None, resting)
+        callers = filter(lambda connection: connection._caller is not None, resting)
+        for connection in chain(strangers, callers):
+            is_local = connection._caller is not None and connection._caller.is_local
+            if not is_local and not connection._has_unread:
+                connection.transport.abort()
+                return
+        self.transport.abort()
 
 
 def _max_connections() -> int:

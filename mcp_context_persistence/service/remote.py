@@ -5,8 +5,9 @@ import json
 import os
 import select
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
 from importlib import import_module
@@ -18,7 +19,11 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.service import calls, lease
-from mcp_context_persistence.service.folders import digest_settings, service_folder
+from mcp_context_persistence.service.folders import (
+    digest_settings,
+    find_credentials,
+    service_folder,
+)
 
 SUCCESS = 200
 FAILED = 500  # something was begun and not ended as it should
@@ -26,16 +31,26 @@ READ_SECONDS = 30.0  # for the rest of an answer that has begun
 # A service that does not answer is asked for its proof; so many missing ones in a row end the wait.
 LOOK_SECONDS = 2.0
 LOOKS = 3
+RETURN_SECONDS = 60.0  # between two looks whether a service that had gone is back
+KEEP_SECONDS = 20.0  # for an idle connection: less than the service keeps it
 # Models that have all arguments of a call in one.
 MODELS = ("Conversation", "HybridSearchParams")
 
 
 class _Link(NamedTuple):
-    """A connection on which the service has proven itself, and the process that has opened it."""
+    """A connection on which the service has proven itself.
+
+    Attributes:
+        pid: The process that has opened it.
+        connection: The connection.
+        address: Of the service.
+        used_at: When its last call ended.
+    """
 
     pid: int
     connection: http.client.HTTPConnection
     address: lease.ServiceAddress
+    used_at: float
 
 
 class NotAnsweredError(Exception):
@@ -46,8 +61,9 @@ class RemoteClient:
     """Calls of `ContextPersistenceClient` by the same names, with the same arguments.
 
     They return the same models and raise the same errors. What the service cannot answer is done by
-    a client of one's own, from then on: the service has gone, or an argument is no JSON. Threads
-    may share it.
+    a client of one's own: the service has gone, or an argument is no JSON. This client does all
+    further calls. It is closed when the service is back, unless it has made calls that the service
+    does not have, such as those that configure it. Threads may share it.
 
     Attributes:
         namespace: The namespace of all calls.
@@ -59,6 +75,7 @@ class RemoteClient:
         namespace: str = "default",
         *,
         settings: str | None = None,
+        credentials: str = "",
         open_store: Callable[[], Any] | None = None,
     ) -> None:
         """Note where the service is; nothing is sent yet.
@@ -67,13 +84,16 @@ class RemoteClient:
             folder: With the lease of the service.
             namespace: The namespace of all calls.
             settings: Digest of the settings that the service must have; None means any.
+            credentials: Those of the database, which the service must have too.
             open_store: Opens a client for what the service cannot answer. None means that such a
                 call raises an error.
         """
         self.namespace = namespace
         self._folder, self._settings, self._open_store = folder, settings, open_store
+        self._credentials = credentials
         self._idle: list[_Link] = []
         self._own: Any = None
+        self._own_users, self._is_configured, self._look_at = 0, False, 0.0
         self._lock = threading.Lock()
         renew_locks_in_children(self)
 
@@ -96,7 +116,9 @@ class RemoteClient:
             return partial(self._call, name)
         if name.startswith("_") or self._open_store is None:
             raise AttributeError(f"the service does not answer {name!r}: open the store yourself")
-        return getattr(self._get_own(), name)
+        self._is_configured = True
+        with self._use_own() as own:
+            return getattr(own, name)
 
     def close(self) -> None:
         """Close the connections, and the client of one's own if there is one."""
@@ -115,20 +137,47 @@ class RemoteClient:
         return link is not None
 
     def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        self._leave_own()
         if self._own is None:
             try:
                 return self._ask(name, args, kwargs)
             except NotAnsweredError as error:
                 if self._open_store is None:
                     raise DatabaseError(f"{name}: {error}", retryable=True) from error
-        return getattr(self._get_own(), name)(*args, **kwargs)
+        with self._use_own() as own:
+            return getattr(own, name)(*args, **kwargs)
 
-    def _get_own(self) -> Any:
+    @contextmanager
+    def _use_own(self) -> Iterator[Any]:
+        """Yield the client of one's own, which stays open during the block."""
         with self._lock:
             if self._own is None:
                 assert self._open_store is not None  # noqa: S101 - the callers check it
                 self._own = self._open_store()
-            return self._own
+                self._look_at = time.monotonic() + RETURN_SECONDS
+            own = self._own
+            self._own_users += 1
+        try:
+            yield own
+        finally:
+            with self._lock:
+                self._own_users -= 1
+
+    def _leave_own(self) -> None:
+        """Close the client of one's own if the service is back and no call uses the client."""
+        with self._lock:
+            now = time.monotonic()
+            if self._own is None or self._is_configured or now < self._look_at:
+                return
+            self._look_at = now + RETURN_SECONDS
+        if not self.is_answered():
+            return
+        with self._lock:
+            if self._own_users:
+                return
+            own, self._own = self._own, None
+        if own is not None:
+            own.close()
 
     def _ask(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         body = _write_call(name, args, kwargs)
@@ -165,7 +214,7 @@ class RemoteClient:
     def _keep(self, link: _Link) -> None:
         """Keep a connection for the next call, unless the service has closed it."""
         if link.connection.sock is not None:
-            self._idle.append(link)
+            self._idle.append(link._replace(used_at=time.monotonic()))
 
     def _pop_idle(self) -> _Link | None:
         with suppress(IndexError):  # other threads take some too
@@ -175,17 +224,21 @@ class RemoteClient:
     def _take_link(self) -> _Link | None:
         """Return a connection on which the service has proven itself, None where there is none."""
         while (link := self._pop_idle()) is not None:
-            if link.pid == os.getpid() and not _is_readable(link.connection, 0):
+            is_fresh = time.monotonic() - link.used_at < KEEP_SECONDS
+            if is_fresh and link.pid == os.getpid() and not _is_readable(link.connection, 0):
                 return link
-            link.connection.close()  # the service has closed it, or it is that of a parent process
+            # The service has closed it or may do so, or it is that of a parent process.
+            link.connection.close()
         try:
-            address = lease.read_address(self._folder)
+            address = lease.read_address(self._folder, self._credentials)
         except OSError:  # the folder has gone, or belongs to somebody else now
             return None
         if address is None or self._settings not in {None, address.settings}:
             return None
         connection = lease.open_connection(address)
-        return None if connection is None else _Link(os.getpid(), connection, address)
+        if connection is None:
+            return None
+        return _Link(os.getpid(), connection, address, time.monotonic())
 
 
 def connect(
@@ -202,14 +255,21 @@ def connect(
         open_store: See `RemoteClient`.
 
     Returns:
-        None where no service runs, or one of another version or with other settings. Whoever opens
-        the store then is told what is wrong with the URL or the settings.
+        None where no service runs, or one of another version, with other settings or with other
+        credentials of the database. Whoever opens the store then is told what is wrong with the
+        URL, the settings or the credentials.
     """
     try:
         folder = service_folder(database_url)
         if folder is None or not lease.is_running(folder):
             return None
-        client = RemoteClient(folder, namespace, settings=digest_settings(), open_store=open_store)
+        client = RemoteClient(
+            folder,
+            namespace,
+            settings=digest_settings(),
+            credentials=find_credentials(database_url),
+            open_store=open_store,
+        )
     except (ContextPersistenceError, OSError):
         return None
     return client if client.is_answered() else None

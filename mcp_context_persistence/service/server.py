@@ -18,7 +18,11 @@ from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.runtime.telemetry.log_settings import TREE, make_formatter
-from mcp_context_persistence.service.folders import digest_settings, find_target
+from mcp_context_persistence.service.folders import (
+    digest_settings,
+    find_credentials,
+    find_target,
+)
 from mcp_context_persistence.service.lease import (
     LocalSecret,
     ServiceAddress,
@@ -83,7 +87,7 @@ def serve(
     try:
         listener = listen(host, port)
         try:
-            secret = lease.secret if lease else LocalSecret()
+            secret = lease.secret.bind(_find_credentials(settings)) if lease else LocalSecret()
             _raise_file_limit()
             digest = digest_settings(settings.config)
             server = _Server(configure(make_app(settings, secret)), lease, digest, report)
@@ -102,8 +106,13 @@ def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:
             Store(folder).prepare()  # a folder that is no store is left as it is
         lease = ServiceLease(folder)
         if not lease.take():
-            raise AlreadyRunningError(find_service(folder))
+            credentials = _find_credentials(settings)
+            raise AlreadyRunningError(find_service(folder, credentials=credentials))
     return lease
+
+
+def _find_credentials(settings: ServiceSettings) -> str:
+    return find_credentials(settings.database_url, settings.config, settings.auth)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -13,7 +13,11 @@ import uvicorn
 
 from mcp_context_persistence.main import create_service
 from mcp_context_persistence.rest.app import BuildDoors, create_app
-from mcp_context_persistence.service.folders import digest_settings, service_folder
+from mcp_context_persistence.service.folders import (
+    digest_settings,
+    find_credentials,
+    service_folder,
+)
 from mcp_context_persistence.service.lease import LocalSecret, ServiceLease
 from mcp_context_persistence.service.server import configure, listen
 from mcp_context_persistence.service.settings import ServiceSettings
@@ -74,7 +78,8 @@ def run_leased_service(server: Any, namespace: str) -> Iterator[RunningService]:
     assert held.take()
     settings = ServiceSettings(database_url=server.bolt_url, auth=server.auth, namespace=namespace)
     try:
-        with run_service(settings, secret=held.secret) as service:
+        secret = held.secret.bind(find_credentials(server.bolt_url, auth=server.auth))
+        with run_service(settings, secret=secret) as service:
             held.publish("127.0.0.1", service.port, settings=digest_settings())
             yield service
     finally:

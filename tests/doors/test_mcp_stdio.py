@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from mcp_context_persistence.service.folders import find_credentials
 from mcp_context_persistence.service.lease import find_service
 from tests.doors.mcp_sessions import (
     COMMAND,
@@ -121,7 +122,10 @@ def test_a_session_uses_the_service_as_long_as_it_lives(server, namespace, tmp_p
     async def use(session):
         first = await session.call_tool("remember", remembered)
         [folder] = (tmp_path / "context-persistence").glob("services/*")
-        headers = {"Authorization": find_service(folder).authorization(namespace)}
+        address = find_service(
+            folder, credentials=find_credentials(server.bolt_url, auth=server.auth)
+        )
+        headers = {"Authorization": address.authorization(namespace)}
         metrics = httpx2.get(f"{url}/metrics", headers=headers).text
         service.kill()
         service.wait()

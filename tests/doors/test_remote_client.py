@@ -14,12 +14,16 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient, exceptions, models
 from mcp_context_persistence.service import calls, lease
 from mcp_context_persistence.service import remote as remote_client
+from mcp_context_persistence.service.folders import service_folder
 from mcp_context_persistence.service.remote import RemoteClient, connect
+from mcp_context_persistence.service.server import KEEP_ALIVE_SECONDS
 
 
 @pytest.fixture(autouse=True)
-def _use_service(service_home, monkeypatch):
+def _use_service(server, service_home, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(service_home))
+    monkeypatch.setenv("CONTEXT_DB_USER", server.user)
+    monkeypatch.setenv("CONTEXT_DB_PASSWORD", server.password)
 
 
 @pytest.fixture
@@ -39,7 +43,7 @@ def test_the_calls_are_those_of_the_client(remote):
             with pytest.raises(AttributeError, match="open the store"):
                 getattr(remote, name)
     for name in ("no_such_call", "__class__", "_engine"):
-        address = lease.find_service(remote._folder)
+        address = lease.find_service(remote._folder, credentials=remote._credentials)
         headers = {"Authorization": address.authorization("default")}
         body = json.dumps([name, [], {}])
         refused = httpx2.post(f"{address.url}/call", content=body, headers=headers)
@@ -47,7 +51,7 @@ def test_the_calls_are_those_of_the_client(remote):
 
 
 def test_only_processes_of_the_same_user_may_call(remote):
-    address = lease.find_service(remote._folder)
+    address = lease.find_service(remote._folder, credentials=remote._credentials)
     body = json.dumps(["get_conversation_stats", [], {}])
     for headers in ({}, {"Authorization": address.authorization("default")[:-1] + "!"}):
         refused = httpx2.post(f"{address.url}/call", content=body, headers=headers)
@@ -184,6 +188,23 @@ def test_wrong_settings_are_left_to_whoever_opens_the_store(server, monkeypatch,
     assert connect("nothing://like-this") is None
 
 
+def test_the_service_is_for_those_who_have_its_credentials(server, monkeypatch):
+    with connect(server.bolt_url) as remote:
+        assert remote.get_conversation_stats()
+    in_url = server.bolt_url.replace("://", f"://{server.user}:{server.password}@")
+    with connect(in_url) as remote:
+        assert remote.get_conversation_stats()
+    for name, value in (("PASSWORD", "hunter2"), ("USER", "somebody"), ("PASSWORD", "")):
+        with monkeypatch.context() as patch:
+            patch.setenv(f"CONTEXT_DB_{name}", value)
+            assert connect(server.bolt_url) is None
+    address = lease.read_address(service_folder(server.bolt_url))
+    body = json.dumps(["get_conversation_stats", [], {}])
+    headers = {"Authorization": address.authorization("default")}  # the secret of the file alone
+    refused = httpx2.post(f"{address.url}/call", content=body, headers=headers)
+    assert refused.status_code in {401, 404}
+
+
 class Service(threading.Thread):
     """A service that proves itself, and then answers as a test wants."""
 
@@ -275,6 +296,59 @@ def test_a_call_that_the_service_does_not_answer(service, client, tmp_path, monk
         assert remote.save_document("a", "b").document_id == "a"  # the service is not asked again
         assert service.called == called
     assert own.used == ["get_conversation_stats", "save_document", "close"]
+
+
+@pytest.fixture
+def lost(service, client, tmp_path, monkeypatch):
+    """A client that has lost the service to a client of its own, and the latter."""
+    own = Own(client)
+    with RemoteClient(tmp_path, open_store=lambda: own) as remote:
+        service.answer = REFUSED["unavailable"]
+        assert remote.save_document("a", "b").document_id == "a"
+        monkeypatch.setattr(remote_client, "RETURN_SECONDS", 0.0)
+        remote._look_at = 0.0  # it is time to look again
+        service.called, own.used = 0, []
+        service.answer = write_answer(200)
+        yield remote, own
+
+
+def test_a_service_that_is_back_is_used_again(service, lost):
+    remote, own = lost
+    with pytest.raises(exceptions.DatabaseError):  # it answers, though not as a service does
+        remote.save_document("a", "b")
+    assert service.called == 1
+    assert own.used == ["close"]
+
+
+def test_a_service_that_is_not_back_is_left_alone(service, lost):
+    remote, own = lost
+    service.socket.close()
+    service.held.give_back()
+    assert remote.save_document("a", "b").document_id == "a"
+    assert own.used == ["save_document"]
+
+
+def test_a_client_of_ones_own_stays_while_it_is_used_or_where_it_is_configured(service, lost):
+    remote, own = lost
+    with remote._use_own():
+        assert remote.save_document("a", "b").document_id == "a"
+    assert "close" not in own.used
+    assert remote.configuration
+    remote._look_at = 0.0
+    assert remote.save_document("a", "b").document_id == "a"
+    assert "close" not in own.used
+    assert service.called == 0
+
+
+def test_a_connection_that_the_service_may_close_is_not_used(remote, monkeypatch):
+    assert remote_client.KEEP_SECONDS < KEEP_ALIVE_SECONDS
+    assert remote.get_conversation_stats()
+    [first] = remote._idle
+    assert remote.get_conversation_stats()
+    assert remote._idle[0].connection is first.connection
+    monkeypatch.setattr(remote_client, "KEEP_SECONDS", 0.0)
+    assert remote.get_conversation_stats()
+    assert remote._idle[0].connection is not first.connection
 
 
 def test_a_service_that_has_gone_is_not_asked(service, client, tmp_path):

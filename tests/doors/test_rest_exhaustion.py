@@ -4,12 +4,14 @@ The database cannot be reached: nothing of this gets as far.
 """
 
 import contextlib
+import http.client
 import resource
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import anyio
 import pytest
@@ -21,6 +23,7 @@ from mcp_context_persistence.rest.problems import ProblemError
 from mcp_context_persistence.rest.strict_json import check_containers
 from mcp_context_persistence.service import protocol
 from mcp_context_persistence.service.keys import KeyFile
+from mcp_context_persistence.service.lease import LocalSecret
 from mcp_context_persistence.service.protocol import TimedProtocol
 from mcp_context_persistence.service.settings import ServiceSettings
 from tests.doors.rest_service import check_problem, find_guard, run_service, send_raw, wait_until
@@ -181,6 +184,34 @@ def test_connections_that_rest_make_room_for_new_ones(world, monkeypatch):
             stack.enter_context(connect(service, b"GET "))
         with service.open_client(tokens[0]) as http:
             check_problem(http.get("/v1/nothing"), 404, "no-route")
+
+
+def test_a_connection_of_the_same_user_is_kept(monkeypatch):
+    secret = LocalSecret()
+    token = f"Bearer {secret.make_token('default')}"
+    with run_service(SETTINGS, secret=secret, path="/healthz") as service:
+        monkeypatch.setattr(limits, "SERVICE_CONNECTIONS", 20)
+        with contextlib.ExitStack() as stack:
+            local = http.client.HTTPConnection("127.0.0.1", service.port)
+            stack.callback(local.close)
+            request = ("POST", "/call", b'["no_such_call", [], {}]', {"Authorization": token})
+            local.request(*request)
+            assert local.getresponse().read()
+            local.auto_open = 0  # it is the same connection to the end
+            for _ in range(100):
+                stack.enter_context(connect(service, b"GET "))
+            local.request(*request)
+            assert local.getresponse().status == 404
+
+
+def test_a_connection_with_a_request_on_the_way_does_not_rest():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        connection = object.__new__(TimedProtocol)
+        vars(connection)["transport"] = SimpleNamespace(get_extra_info=lambda _name: ours)
+        assert not connection._has_unread
+        theirs.send(b"POST")
+        assert connection._has_unread
 
 
 def test_connections_leave_files_for_the_rest(monkeypatch):

@@ -18,6 +18,7 @@ import pytest
 
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.service import lease
+from mcp_context_persistence.service.folders import find_credentials
 from mcp_context_persistence.service.lease import ServiceLease, find_service
 from mcp_context_persistence.service.server import listen
 from tests.doors.rest_service import wait_until_ready
@@ -77,7 +78,8 @@ def test_a_service_is_found_drains_and_stops(server, database, namespace, tmp_pa
         folders = list((tmp_path / "context-persistence").glob("services/*"))
         assert len(folders) == 1
         folder = folders[0]
-        address = find_service(folder)
+        credentials = find_credentials(server.bolt_url, auth=server.auth)
+        address = find_service(folder, credentials=credentials)
         assert address is not None
         assert address.url == url
         assert address.pid == process.pid
@@ -99,7 +101,7 @@ def test_a_service_is_found_drains_and_stops(server, database, namespace, tmp_pa
             client.delete("/v1/namespace", params={"confirm": other}, headers=headers)
             stop_during_a_call(process, client)
         assert process.wait(60) == 0
-        assert find_service(folder) is None
+        assert find_service(folder, credentials=credentials) is None
         assert not (folder / lease.STATE_NAME).exists()
 
 

@@ -36,6 +36,15 @@ OPERATORS = [
 ]
 
 
+@pytest.mark.parametrize("sign", ["¯\\_(ツ)_/¯", "¨", "´", "a \u0301 b"])
+def test_marks_in_a_text_do_not_stop_a_search(client, sign):
+    client.save_conversation("marks", [{"role": "user", "content": f"The tram is late {sign}"}])
+    for query in ("Is the tram late?", sign, f"tram {sign}"):
+        client.search_hybrid(query)
+        client.build_context(query)
+    assert client.search_hybrid("Is the tram late?").results
+
+
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_operators_are_literal(talk, operator):
     for query in (

@@ -13,6 +13,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp_context_persistence.service.keys import SCOPES
 from tests.doors.contract_runner import run_contract
 from tests.doors.rest_service import check_problem, wait_until
+from tests.integration.balancer import Balancer, serve
 from tests.integration.composition import REDIS_IMAGE, SERVICE_IMAGE, find_url
 
 pytestmark = pytest.mark.timeout(900)
@@ -272,13 +273,41 @@ class Writer(threading.Thread):
             self.wrong.append(response.text)
 
 
-def test_one_of_three_replicas_is_killed_and_nothing_is_lost(composition, namespace, key):
+@pytest.fixture
+def replicas(composition):
+    """Three services that run, with a cache in Redis."""
     composition.variables["CONTEXT_API_REDIS_URL"] = "redis://redis"
     composition.engine.images.get(REDIS_IMAGE)
     composition.run("--profile", "cache", "up", "--detach", "--scale", "service=3")
     replicas = composition.list_containers()
     assert len(replicas) == 3
     composition.wait_until_ready(replicas)
+    return replicas
+
+
+def test_the_contract_holds_while_replicas_are_killed(composition, namespace, replicas):
+    key, read_key = (composition.create_key(namespace, *scopes) for scopes in (SCOPES, ("read",)))
+    urls = {replica.name: find_url(replica) for replica in replicas}
+
+    def restart(replica):
+        replica.start()
+        urls[replica.name] = find_url(replica)
+
+    # The numbers of requests, each of which goes to the replica that is killed.
+    events = {60: replicas[0].kill, 301: replicas[1].kill}
+    balancer = Balancer(lambda: list(urls.values()), events)
+    with serve(balancer) as url, ThreadPoolExecutor(1) as threads:
+        asked = threads.submit(run_contract, url, key, read_key=read_key)
+        wait_until(lambda: balancer.requests > 250 or asked.done(), 300)
+        restart(replicas[0])
+        assert asked.result() == []
+    assert events == {}  # both were killed
+    assert balancer.repeated >= 2
+    restart(replicas[1])
+    composition.wait_until_ready(replicas)
+
+
+def test_one_of_three_replicas_is_killed_and_nothing_is_lost(composition, replicas, key):
     urls = [find_url(replica) for replica in replicas]
     writers = [Writer(urls, key, f"ships-{number}") for number in range(4)]
     for writer in writers:

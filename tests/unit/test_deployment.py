@@ -12,6 +12,8 @@ from mcp_context_persistence import __version__
 from mcp_context_persistence.cli import serve
 from mcp_context_persistence.cli.main import COMMANDS
 from mcp_context_persistence.rest import app as rest_app
+from mcp_context_persistence.runtime.config import sources
+from mcp_context_persistence.runtime.config.settings import Config, load_config
 from mcp_context_persistence.service import server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,11 @@ PODS = {
     manifest["metadata"]["name"]: manifest["spec"]["template"]
     for manifest in MANIFESTS
     if manifest["kind"] in {"Deployment", "StatefulSet"}
+}
+# What the composition sets itself, and what has no effect or no place there.
+NOT_PASSED = {
+    *("database_url", "database_user", "database_password", "credentials_file", "log_file"),
+    *("vector_db_url", "vector_db_api_key", "vector_collection_name"),
 }
 NAME = "app.kubernetes.io/name"
 
@@ -142,6 +149,22 @@ def test_the_service_is_given_longer_to_start_than_its_database():
     start, interval = (int(check[name].removesuffix("s")) for name in ("start_period", "interval"))
     (seconds,) = re.findall(r"--start-period=(\d+)s", DOCKERFILE)
     assert int(seconds) > start + interval * check["retries"]
+
+
+def test_the_composition_passes_the_settings_that_have_variables(monkeypatch):
+    variables = {
+        name: field
+        for field, info in Config.model_fields.items()
+        for name in sources.variables_of(info)[:1]
+        if field not in NOT_PASSED
+    }
+    environment = COMPOSE["services"]["service"]["environment"]
+    passed = {name for name, value in environment.items() if value == f"${{{name}:-}}"}
+    assert variables.keys() - passed == set()
+    defaults = load_config()
+    for name in passed:  # nobody has set it
+        monkeypatch.setenv(name, "")
+    assert load_config() == defaults
 
 
 def test_variables_are_documented_and_secrets_are_files():

@@ -3,12 +3,14 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.kg.text.languages import detect_language
 from mcp_context_persistence.kg.text.terms import LONGEST_TERM, list_index_terms
+from mcp_context_persistence.kg.text.words import list_words, split_cased_words, split_words
 from mcp_context_persistence.queries.search.query_terms import extract_terms
+from mcp_context_persistence.queries.search.word_counts import WordCounts
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 LETTERS = st.text(st.characters(categories=["L", "N", "M"]), min_size=1, max_size=12)
@@ -22,6 +24,20 @@ def finds(query: str, text: str) -> bool:
     return bool(terms.words) and all(
         not index_terms.isdisjoint(terms.variants[word]) for word in terms.words
     )
+
+
+@given(st.text(st.characters(categories=["M", "Sk", "Lm", "Po", "Pc"]) | st.sampled_from("a_-' ¯")))
+@example("¯\\_(ツ)_/¯")
+@example("¨ ¨-¨ '´ a.\u0301")
+def test_marks_without_a_letter_are_no_words(text: str) -> None:
+    """They would be words without a character, on which a search fails."""
+    words = [*list_words(text), *split_words([text])[0], *split_cased_words([text])[0]]
+    terms = extract_terms(text)
+    variants = [variant for word in terms.words for variant in terms.variants[word]]
+    for word in (*words, *list_index_terms(text), *terms.words, *variants):
+        assert word.strip("_"), ascii(text)
+    counts = WordCounts(terms.words, split_cased_words([text, "a word"]), terms.stems)
+    assert counts.matrix.shape[0] == 2
 
 
 @given(st.lists(st.tuples(LETTERS, SIGNS), min_size=1, max_size=8), st.sampled_from(FORMS))
