@@ -97,11 +97,13 @@ class ProjectionOptions:
         undirected: Whether relationships count in both directions.
         weighted: Whether they have a weight.
         costs: Whether their weight is -ln of the confidence instead of the confidence.
+        loops: Whether each entity also has a relationship with itself.
     """
 
     undirected: bool
     weighted: bool = False
     costs: bool = False
+    loops: bool = False
 
 
 class Admission:
@@ -213,6 +215,7 @@ class Admission:
             "types": ["*"] if options.undirected else [],
             "weighted": options.weighted,
             "costs": options.costs,
+            "loops": options.loops,
         }
 
     def _wait_for_memory(self, batch: dict[str, Any]) -> None:
