@@ -19,7 +19,7 @@
 // the library plans EXPLAIN with this whole text at each projection, which takes 100 ms; a text
 // that starts with PROFILE makes that fail at once, and the library continues without it.
 :param batch => {namespace: "default", name: "context-sample-call-40-1048576-sample", client: "sample", kind: "call", bytes: 1048576, limit: 268435456, max_calls: 4, queued_ms: 0, undirected: true, types: ["*"], weighted: false, costs: false, loops: false}
-PROFILE
+PROFILE CYPHER replan=skip
 UNWIND [1] AS i
 CALL (i) {
   MATCH (lock:SchemaVersion {id: 'schema'})

@@ -36,9 +36,7 @@ def test_every_analysis_returns_all_entities_with_finite_scores(client, name):
         for weighted in {False, metric in WEIGHTED_METRICS}:
             for directed in (False, True):
                 case = (metric, weighted, directed)
-                ranked = client.find_central_entities(
-                    metric, weighted=weighted, directed=directed
-                )
+                ranked = client.find_central_entities(metric, weighted=weighted, directed=directed)
                 assert sorted(entity.id for entity in ranked) == list(nodes), case
                 scores = [entity.centrality_score for entity in ranked]
                 assert all(0.0 <= score <= 1.0 for score in scores), case
