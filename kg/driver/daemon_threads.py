@@ -61,23 +61,45 @@ class DaemonThreads:
         self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
         renew_locks_in_children(self)
 
-    def call(self, function: Callable[[], T], *, seconds: float) -> T:
+    def call(
+        self,
+        function: Callable[[], T],
+        *,
+        seconds: float,
+        abandon: Callable[[], None] = lambda: None,
+    ) -> T:
         """Run a function and wait at most `seconds` for a thread and for the result.
+
+        Args:
+            function: The function.
+            seconds: The longest wait.
+            abandon: Makes the function stop; called when nobody waits for it any more, also because
+                the waiting thread was interrupted.
 
         Raises:
             OverdueError: It did not return in time; the function may still be running.
         """
         task, deadline = _Task(function), Deadline.after(seconds)
+        is_done = False
+        try:
+            self._begin(task, deadline)
+            is_done = task.done.wait(deadline.seconds_left)
+        finally:
+            if not is_done:
+                abandon()
+        if not is_done:
+            raise OverdueError
+        if task.error is not None:
+            raise task.error
+        return task.value  # type: ignore[return-value]  # set when there is no error
+
+    def _begin(self, task: _Task[Any], deadline: Deadline) -> None:
+        """Give the task to an idle thread or a new one; wait for one where there may be no more."""
         try:
             self._idle.get_nowait().put(task)
         except queue.Empty:
             if not self._start(task):
                 self._wait(task, deadline)
-        if not task.done.wait(deadline.seconds_left):
-            raise OverdueError
-        if task.error is not None:
-            raise task.error
-        return task.value  # type: ignore[return-value]  # set when there is no error
 
     def _start(self, task: _Task[Any]) -> bool:
         """Start a thread with its first task; return False where no more are allowed."""

@@ -119,6 +119,8 @@ class Admission:
         self._graph = graph
         self._run = run
         self._lock = _FairLock()
+        # Names of the projections of calls and blocks that have not ended.
+        self._open_names: set[str] = set()
         self._memory_limit: tuple[float, int] | None = None
 
     @contextmanager
@@ -144,6 +146,7 @@ class Admission:
             with self._graph.call():
                 size = self._measure_graph(namespace, options)
                 batch = self._build_batch(size, namespace, need, kind, options)
+                self._open_names.add(batch["name"])
                 if size["nodes"]:
                     self._wait_for_memory(batch)
                     is_projected = True
@@ -166,6 +169,8 @@ class Admission:
         else:
             if is_projected:
                 self._drop(batch["name"])
+        finally:
+            self._open_names.discard(batch.get("name", ""))
 
     def _measure_graph(self, namespace: str, options: ProjectionOptions) -> Row:
         """Return the size of the graph, and the library's estimate for its projection."""
@@ -292,7 +297,7 @@ class Admission:
         return self._memory_limit[1]
 
     def _drop(self, name: str) -> bool | None:
-        """Drop a projection, and those that dead clients left.
+        """Drop a projection, and those that dead clients and interrupted calls left.
 
         An error is only logged: the result of the analysis must not be lost, and the projection
         will be dropped when its time is over.
@@ -308,6 +313,7 @@ class Admission:
                     **batch,
                     "client": self._graph.client_id,
                     "grace_seconds": GRACE_SECONDS,
+                    "open_names": list(self._open_names.copy()),
                 }
             },
             read=as_is,
