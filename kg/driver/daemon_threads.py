@@ -3,6 +3,10 @@
 The driver has no read time-out: with a frozen server, or a network that drops everything, a call
 would wait for ever. Calls therefore run on daemon threads, and the caller waits for the result no
 longer than its deadline. Then it cuts the connection, so that the thread ends too.
+
+Callers may be interrupted anywhere, for example by Ctrl-C. The locks of `queue.LifoQueue` and
+`threading.Event`, which are Python code, may stay locked then, and the next call would wait for
+ever. So callers use only `threading.Lock` and `queue.SimpleQueue`, which are not Python code.
 """
 
 import queue
@@ -28,7 +32,8 @@ class _Task(Generic[T]):
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
-        self.done = threading.Event()
+        self._running = threading.Lock()
+        self._running.acquire()
         self.value: T | None = None
         self.error: BaseException | None = None
 
@@ -37,6 +42,12 @@ class _Task(Generic[T]):
             self.value = self.function()
         except BaseException as error:
             self.error = error
+
+    def end(self) -> None:
+        self._running.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._running.acquire(timeout=seconds)
 
 
 Inbox = queue.SimpleQueue[_Task[Any] | None]
@@ -58,7 +69,7 @@ class DaemonThreads:
         self._limit = limit
         self._count = 0
         self._lock = threading.Lock()
-        self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
+        self._idle: queue.SimpleQueue[Inbox] = queue.SimpleQueue()
         renew_locks_in_children(self)
 
     def call(
@@ -83,7 +94,7 @@ class DaemonThreads:
         is_done = False
         try:
             self._begin(task, deadline)
-            is_done = task.done.wait(deadline.seconds_left)
+            is_done = task.wait(deadline.seconds_left)
         finally:
             if not is_done:
                 abandon()
@@ -140,7 +151,7 @@ class DaemonThreads:
                     self.close()
             else:
                 self._end()
-            task.done.set()
+            task.end()
             if not is_kept:
                 return
         self._end()
