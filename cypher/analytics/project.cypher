@@ -8,8 +8,9 @@
 // The clock is read after the lock, for which the statement may have waited.
 // Relationships of an entity with itself are left out. Several relationships between the same two
 // entities become one; its `weight` is the highest confidence, or with `costs` -ln of it, so that
-// the cheapest path has the highest product of confidences. Without `weighted` it has no weight,
-// which saves 12 MiB. An undirected projection (with `types` ['*'], otherwise empty) has one
+// the cheapest path has the highest product of confidences. A call that counts by confidences leaves
+// out those of (nearly) 0, on which algorithms fail or compute NaN. Without `weighted` there is no
+// weight, which saves 12 MiB. With `loops` each entity has a relationship with itself. An undirected projection (with `types` ['*'], otherwise empty) has one
 // relationship per pair.
 // Plan: removing a property that the node never has locks the node and writes nothing, so only one
 // client at a time is admitted. The inner transaction runs on a thread of another pool: the library
@@ -17,8 +18,8 @@
 // long. One thread for reading needs a quarter of the pages, and is faster. To show its progress,
 // the library plans EXPLAIN with this whole text at each projection, which takes 100 ms; a text
 // that starts with PROFILE makes that fail at once, and the library continues without it.
-:param batch => {namespace: "default", name: "context-sample-call-40-1048576-sample", client: "sample", kind: "call", bytes: 1048576, limit: 268435456, max_calls: 4, queued_ms: 0, undirected: true, types: ["*"], weighted: false, costs: false}
-PROFILE
+:param batch => {namespace: "default", name: "context-sample-call-40-1048576-sample", client: "sample", kind: "call", bytes: 1048576, limit: 268435456, max_calls: 4, queued_ms: 0, undirected: true, types: ["*"], weighted: false, costs: false, loops: false}
+PROFILE CYPHER replan=skip
 UNWIND [1] AS i
 CALL (i) {
   MATCH (lock:SchemaVersion {id: 'schema'})
@@ -43,7 +44,12 @@ CALL (i) {
       MATCH (source)-[r]-(target:Entity {namespace: $batch.namespace})
       WHERE CASE WHEN $batch.undirected THEN id(source) < id(target)
         ELSE startNode(r) = source AND source <> target END
-      RETURN target, max(coalesce(r.confidence, 1.0)) AS weight
+      WITH target, max(coalesce(r.confidence, 1.0)) AS weight
+      WHERE weight > 1e-9 OR NOT $batch.weighted OR $batch.costs OR $batch.kind = 'block'
+      RETURN target, weight
+      UNION ALL
+      WITH source WHERE $batch.loops
+      RETURN source AS target, 1.0 AS weight
     }
     WITH gds.graph.project(
       $batch.name, source, target,

@@ -4,7 +4,8 @@
 // last_id (id of the last message, with branches that of the current one, or null), last_position (its position), known (list of maps: the stored messages with one of `ids`, also of other conversations;
 // parent_id: id of the message before it or null),
 // used_ids (those ids PREFIX + POSITION of the next `count` positions that are in use), patterns
-// (version of the namespace's own patterns, 0 for none). Always one row.
+// (version of the namespace's own patterns, 0 for none), now (milliseconds since 1970 by the server's
+// clock). Always one row.
 // Plan: one seek on the conversation, one seek on its last message and one seek per id. `last_id` is
 // only a hint: if that message is gone, or another one follows it, the messages are read in order.
 // With branches it is not: the current branch may be empty.
@@ -40,4 +41,5 @@ CALL (end) {
 RETURN revision,
   c {.project_path, .metadata, .mode, .created_ms} AS conversation,
   CASE WHEN c IS NULL THEN 0 ELSE COUNT { (c)-[:HAS_MESSAGE]->() } END AS total,
-  end, c.end IS NOT NULL AS is_tree, last.id AS last_id, last.position AS last_position, known, used_ids, coalesce(p.version, 0) AS patterns;
+  end, c.end IS NOT NULL AS is_tree, last.id AS last_id, last.position AS last_position, known, used_ids, coalesce(p.version, 0) AS patterns,
+  datetime.realtime().epochMillis AS now;

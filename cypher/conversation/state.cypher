@@ -4,7 +4,7 @@
 // given_vector, parent_id), ids_used_elsewhere (those of `ids` that belong to another conversation), patterns
 // (version of the namespace's own patterns, 0 for none), end and leaf_id (the position of the next
 // message and the last message of the current branch, null without branches), has_decisions
-// (boolean). Always one row.
+// (boolean), now (milliseconds since 1970 by the server's clock). Always one row.
 // Plan: one seek on the conversation, one expand over its messages, one seek per id. Removing a
 // property that the node never has takes its lock and writes nothing: while another save is being
 // committed, its revision may be visible before its messages. The revision is read first. Parents
@@ -31,4 +31,4 @@ RETURN revision,
   c {.project_path, .metadata, .mode, .created_ms} AS conversation, messages, ids_used_elsewhere,
   coalesce(p.version, 0) AS patterns, c.end AS end,
   CASE WHEN c.end IS NOT NULL THEN c.last_id END AS leaf_id,
-  EXISTS { (c)-[:HAS_DECISION]->() } AS has_decisions;
+  EXISTS { (c)-[:HAS_DECISION]->() } AS has_decisions, datetime.realtime().epochMillis AS now;

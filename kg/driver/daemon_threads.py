@@ -3,6 +3,10 @@
 The driver has no read time-out: with a frozen server, or a network that drops everything, a call
 would wait for ever. Calls therefore run on daemon threads, and the caller waits for the result no
 longer than its deadline. Then it cuts the connection, so that the thread ends too.
+
+Callers may be interrupted anywhere, for example by Ctrl-C. The locks of `queue.LifoQueue` and
+`threading.Event`, which are Python code, may stay locked then, and the next call would wait for
+ever. So callers use only `threading.Lock` and `queue.SimpleQueue`, which are not Python code.
 """
 
 import queue
@@ -28,7 +32,8 @@ class _Task(Generic[T]):
 
     def __init__(self, function: Callable[[], T]) -> None:
         self.function = function
-        self.done = threading.Event()
+        self._running = threading.Lock()
+        self._running.acquire()
         self.value: T | None = None
         self.error: BaseException | None = None
 
@@ -37,6 +42,12 @@ class _Task(Generic[T]):
             self.value = self.function()
         except BaseException as error:
             self.error = error
+
+    def end(self) -> None:
+        self._running.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._running.acquire(timeout=seconds)
 
 
 Inbox = queue.SimpleQueue[_Task[Any] | None]
@@ -58,26 +69,48 @@ class DaemonThreads:
         self._limit = limit
         self._count = 0
         self._lock = threading.Lock()
-        self._idle: queue.LifoQueue[Inbox] = queue.LifoQueue()
+        self._idle: queue.SimpleQueue[Inbox] = queue.SimpleQueue()
         renew_locks_in_children(self)
 
-    def call(self, function: Callable[[], T], *, seconds: float) -> T:
+    def call(
+        self,
+        function: Callable[[], T],
+        *,
+        seconds: float,
+        abandon: Callable[[], None] = lambda: None,
+    ) -> T:
         """Run a function and wait at most `seconds` for a thread and for the result.
+
+        Args:
+            function: The function.
+            seconds: The longest wait.
+            abandon: Makes the function stop; called when nobody waits for it any more, also because
+                the waiting thread was interrupted.
 
         Raises:
             OverdueError: It did not return in time; the function may still be running.
         """
         task, deadline = _Task(function), Deadline.after(seconds)
+        is_done = False
+        try:
+            self._begin(task, deadline)
+            is_done = task.wait(deadline.seconds_left)
+        finally:
+            if not is_done:
+                abandon()
+        if not is_done:
+            raise OverdueError
+        if task.error is not None:
+            raise task.error
+        return task.value  # type: ignore[return-value]  # set when there is no error
+
+    def _begin(self, task: _Task[Any], deadline: Deadline) -> None:
+        """Give the task to an idle thread or a new one; wait for one where there may be no more."""
         try:
             self._idle.get_nowait().put(task)
         except queue.Empty:
             if not self._start(task):
                 self._wait(task, deadline)
-        if not task.done.wait(deadline.seconds_left):
-            raise OverdueError
-        if task.error is not None:
-            raise task.error
-        return task.value  # type: ignore[return-value]  # set when there is no error
 
     def _start(self, task: _Task[Any]) -> bool:
         """Start a thread with its first task; return False where no more are allowed."""
@@ -118,7 +151,7 @@ class DaemonThreads:
                     self.close()
             else:
                 self._end()
-            task.done.set()
+            task.end()
             if not is_kept:
                 return
         self._end()

@@ -336,11 +336,9 @@ class Graph:
             self._schema.check(attempts, self._lifecycle.threads, server_pid=server_pid)
             seconds = attempts.attempt_seconds
             try:
-                value = self._lifecycle.threads.call(
-                    partial(make_attempt, attempt, seconds), seconds=seconds
-                )
+                make = partial(make_attempt, attempt, seconds)
+                value = self._lifecycle.threads.call(make, seconds=seconds, abandon=attempt.abandon)
             except OverdueError as error:
-                attempt.abandon()
                 attempts.end_attempt(attempt, error)
                 self._lifecycle.check_open(attempts.outcome)
                 raise DatabaseError(

@@ -61,6 +61,7 @@ class AppendState:
         known_messages: The stored messages with an id of the request, by id.
         used_ids: Those ids for the next positions that are in use.
         patterns: Version of the namespace's entity patterns, 0 for none.
+        now: When it was read, in milliseconds since 1970 by the server's clock.
     """
 
     revision: int
@@ -73,6 +74,7 @@ class AppendState:
     known_messages: Mapping[str, Row]
     used_ids: frozenset[str]
     patterns: int
+    now: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +134,7 @@ def _parse_append_state(row: Row) -> AppendState:
         known_messages={message["id"]: message for message in row["known"]},
         used_ids=frozenset(row["used_ids"]),
         patterns=row["patterns"],
+        now=row["now"],
     )
 
 

@@ -47,6 +47,7 @@ class StoredConversation:
         end: The position of the next message, only of a conversation with branches.
         leaf_id: The last message of the current branch, only of a conversation with branches.
         has_decisions: Whether there are decisions of it, whose evidence its messages may be.
+        now: When it was read, in milliseconds since 1970 by the server's clock.
     """
 
     revision: int
@@ -57,6 +58,7 @@ class StoredConversation:
     end: int | None = None
     leaf_id: str | None = None
     has_decisions: bool = False
+    now: int
 
 
 @dataclass(frozen=True, kw_only=True)

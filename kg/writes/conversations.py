@@ -75,6 +75,7 @@ def _parse_stored_conversation(row: Row) -> StoredConversation:
         end=row["end"],
         leaf_id=row["leaf_id"],
         has_decisions=row["has_decisions"],
+        now=row["now"],
     )
 
 

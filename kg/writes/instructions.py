@@ -87,14 +87,23 @@ def save(
     scope: str,
     vector: Any,
     vector_state: VectorState,
-    now: int,
+    stated_ms: int | None = None,
 ) -> tuple[str, Statement[Row]]:
-    """Return the id of an instruction without a message, and the statement that writes it."""
+    """Return the id of an instruction without a message, and the statement that writes it.
+
+    Args:
+        namespace: Name of the namespace.
+        instruction: The instruction.
+        scope: Its scope.
+        vector: `(dim,) float32`.
+        vector_state: The state of the vectors, for the guard.
+        stated_ms: When it was stated; None for the present time of the server.
+    """
     instruction_id = build_saved_instruction_id(instruction.kind, scope, instruction.text)
     batch = {
         "namespace": namespace,
-        "now": now,
         "id": instruction_id,
+        "stated_ms": stated_ms,
         "vector": vector,
         "expected_state": vector_state.guard_parameters(),
         "properties": {
@@ -104,8 +113,7 @@ def save(
             "facets": build_tokens(namespace, kind="instruction"),
             "conversation_id": "",
             "project": "",
-            "timestamp_ms": now,
-            "order_key": _build_order_key(now, 0, 0),
+            "order_key": _build_order_key(0, 0, 0),
         },
     }
     return instruction_id, Statement(

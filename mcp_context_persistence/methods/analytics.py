@@ -97,12 +97,15 @@ class AnalyticsCalls:
                 through the entity;
                 `closeness`: by Wasserman and Faust's formula for graphs of several components;
                 `harmonic`: the mean of the inverse distances to all other entities;
-                `eigenvector`: an entry of the eigenvector of length 1;
+                `eigenvector`: an entry of the eigenvector of length 1, after at most 1,000
+                iterations, on large graphs fewer; if `weighted`, the confidences are divided by
+                their sum for each entity;
                 `degree`: the number of neighbors divided by the number of other entities.
                 Longer names such as `betweenness_centrality` are accepted too.
             top_k: The maximum number of entities to return, 1 to 10,000.
             directed: Whether relationships count only in their direction.
-            weighted: Whether relationships count by their confidence; available for `pagerank`,
+            weighted: Whether relationships count by their confidence, and those of confidence 0 not
+                at all; available for `pagerank`,
                 `article_rank`, `eigenvector` and `degree`.
 
         Returns:

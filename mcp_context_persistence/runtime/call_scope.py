@@ -15,6 +15,7 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
+from mcp_context_persistence.kg.import_lock import release_import_lock
 from mcp_context_persistence.kg.progress import ProgressError, raise_original
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.runtime.process_memory import ClientMemory
@@ -74,6 +75,9 @@ class CallScope:
                 raise errors[0](
                     str(error), retryable=error.retryable, outcome=error.outcome
                 ) from error
+            except (KeyboardInterrupt, SystemExit):
+                release_import_lock()
+                raise
 
 
 class HasEngine(Protocol):

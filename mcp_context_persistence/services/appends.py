@@ -8,7 +8,6 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation
-from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.appends import (
     AppendDiff,
@@ -68,7 +67,6 @@ class _Append:
         self._cache = cache or AnalysisCache()
         self._key = token_hex(8)
         self._tried_ids: tuple[str, ...] = ()
-        self._now = now_ms()
         self.is_new = False
 
     def run(self) -> tuple[AppendDiff, MessageAnalysis]:
@@ -97,7 +95,7 @@ class _Append:
             request,
             state,
             mode=self._choose_mode(state),
-            now=self._now,
+            now=state.now,
             max_messages=_choose_limit(engine),
             language=engine.config.text_language,
         )
@@ -108,11 +106,11 @@ class _Append:
         new_vectors = (
             None if vectors is None else dict(enumerate(vectors[i] for i in difference.new_indexes))
         )
-        analysis = analyze_messages(engine, changes.items, new_vectors, self._cache, now=self._now)
+        analysis = analyze_messages(engine, changes.items, new_vectors, self._cache, now=state.now)
         if changes.is_unchanged:
             return difference, analysis
         statement = statements.save(
-            engine.namespace, changes, analysis.findings, analysis.vector_state, now=self._now
+            engine.namespace, changes, analysis.findings, analysis.vector_state, now=state.now
         )
         return (difference, analysis) if write(statement, analysis.types) else None
 

@@ -13,7 +13,6 @@ from mcp_context_persistence.kg.driver.statement import Row, Run
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import MODES, Conversation, Message
 from mcp_context_persistence.kg.stored_json import load_stored
-from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.kg.writes.conversation_diff import (
     ConversationDiff,
@@ -130,7 +129,6 @@ class ConversationSave:
         self._replace = replace
         self._cache = prepared.cache if prepared else AnalysisCache()
         self._prepared_state = prepared.stored if prepared else None
-        self._now = now_ms()
 
     def run(self) -> tuple[ConversationDiff, MessageAnalysis]:
         """Write the difference, and return what was written."""
@@ -158,13 +156,13 @@ class ConversationSave:
             self._conversation,
             state,
             mode=self._mode,
-            now=self._now,
+            now=state.now,
             replace=self._replace,
             max_messages=engine.config.max_conversation_length,
             vector_hashes=vector_hashes,
             language=engine.config.text_language,
         )
-        analysis = analyze_messages(engine, difference.items, vectors, self._cache, now=self._now)
+        analysis = analyze_messages(engine, difference.items, vectors, self._cache, now=state.now)
         if difference.is_unchanged:
             return difference, analysis
         quoting: list[Row] = []
@@ -173,11 +171,11 @@ class ConversationSave:
                 raise LockNeededError
             quoting = _find_quoting(engine, run, difference)
         statement = statements.save(
-            engine.namespace, difference, analysis.findings, analysis.vector_state, now=self._now
+            engine.namespace, difference, analysis.findings, analysis.vector_state, now=state.now
         )
         if not write(statement, analysis.types):
             return None
-        shorten_decisions(engine, run, quoting, now=self._now)
+        shorten_decisions(engine, run, quoting, now=state.now)
         return difference, analysis
 
 

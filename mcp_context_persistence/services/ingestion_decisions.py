@@ -112,7 +112,7 @@ def _write_instruction(engine: Engine, item: transfer.ExportedInstruction) -> No
             scope=item.scope,
             vector=model.embedder.embed([item.text])[0],
             vector_state=model.vector_state,
-            now=to_milliseconds(item.timestamp) if item.timestamp else now_ms(),
+            stated_ms=to_milliseconds(item.timestamp) if item.timestamp else None,
         )
         engine.graph.run(statement)
 

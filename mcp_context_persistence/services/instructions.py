@@ -81,7 +81,6 @@ def save_instruction(
         topic = "" if checked_scope == ALWAYS else checked_scope
     sentence = describe_instruction(checked_text, cast("Kind", checked_kind), topic)
     stated = StatedInstruction(**{**asdict(sentence), "start": None, "end": None})
-    now = now_ms()
 
     def write() -> tuple[str, Row]:
         model = engine.embeddings.current()
@@ -91,7 +90,6 @@ def save_instruction(
             scope=stated.topic or ALWAYS,
             vector=model.embedder.embed([checked_text])[0],
             vector_state=model.vector_state,
-            now=now,
         )
         return instruction_id, engine.graph.run(statement)[0]
 
@@ -105,7 +103,7 @@ def save_instruction(
             subject=stated.subject,
             attribute=stated.attribute,
             rule="saved",
-            timestamp=from_milliseconds(now),
+            timestamp=from_milliseconds(row["timestamp_ms"]),
             created_at=from_milliseconds(row["created_ms"]),
         ),
         created=row["created"],

@@ -12,7 +12,6 @@ import math
 import threading
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +21,12 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError, GraphError
-from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.local import sizes
+from mcp_context_persistence.queries.analytics.turns import (
+    FairLock,
+    build_busy_error,
+    wait_for_event,
+)
 
 log = logging.getLogger(__name__)
 
@@ -97,11 +100,13 @@ class ProjectionOptions:
         undirected: Whether relationships count in both directions.
         weighted: Whether they have a weight.
         costs: Whether their weight is -ln of the confidence instead of the confidence.
+        loops: Whether each entity also has a relationship with itself.
     """
 
     undirected: bool
     weighted: bool = False
     costs: bool = False
+    loops: bool = False
 
 
 class Admission:
@@ -116,7 +121,9 @@ class Admission:
         """
         self._graph = graph
         self._run = run
-        self._lock = _FairLock()
+        self._lock = FairLock()
+        # Names of the projections of calls and blocks that have not ended.
+        self._open_names: set[str] = set()
         self._memory_limit: tuple[float, int] | None = None
 
     @contextmanager
@@ -142,6 +149,7 @@ class Admission:
             with self._graph.call():
                 size = self._measure_graph(namespace, options)
                 batch = self._build_batch(size, namespace, need, kind, options)
+                self._open_names.add(batch["name"])
                 if size["nodes"]:
                     self._wait_for_memory(batch)
                     is_projected = True
@@ -164,6 +172,8 @@ class Admission:
         else:
             if is_projected:
                 self._drop(batch["name"])
+        finally:
+            self._open_names.discard(batch.get("name", ""))
 
     def _measure_graph(self, namespace: str, options: ProjectionOptions) -> Row:
         """Return the size of the graph, and the library's estimate for its projection."""
@@ -213,6 +223,7 @@ class Admission:
             "types": ["*"] if options.undirected else [],
             "weighted": options.weighted,
             "costs": options.costs,
+            "loops": options.loops,
         }
 
     def _wait_for_memory(self, batch: dict[str, Any]) -> None:
@@ -289,7 +300,7 @@ class Admission:
         return self._memory_limit[1]
 
     def _drop(self, name: str) -> bool | None:
-        """Drop a projection, and those that dead clients left.
+        """Drop a projection, and those that dead clients and interrupted calls left.
 
         An error is only logged: the result of the analysis must not be lost, and the projection
         will be dropped when its time is over.
@@ -305,6 +316,7 @@ class Admission:
                     **batch,
                     "client": self._graph.client_id,
                     "grace_seconds": GRACE_SECONDS,
+                    "open_names": list(self._open_names.copy()),
                 }
             },
             read=as_is,
@@ -325,66 +337,10 @@ class Admission:
         return None
 
 
-class _FairLock:
-    """A lock that threads get in the order in which they asked for it."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._waiting: deque[threading.Event] = deque()
-        renew_locks_in_children(self)
-
-    @contextmanager
-    def acquire(self, graph: Graph) -> Iterator[None]:
-        """Hold the lock for the time of the block.
-
-        Raises:
-            GraphError: Other threads held it until the deadline.
-        """
-        turn = threading.Event()
-        try:  # from here on, so that no interrupt leaves the turn behind
-            with self._mutex:
-                self._waiting.append(turn)
-                self._waiting[0].set()
-            if not turn.is_set() and not wait_for_event(graph, turn):
-                raise build_busy_error()
-            yield
-        finally:
-            with self._mutex:
-                if turn in self._waiting:
-                    self._waiting.remove(turn)
-                if self._waiting:
-                    self._waiting[0].set()
-
-
 def compute_memory_limit(heap: int) -> int:
     """Return the bytes of a server's heap that all analyses together may take."""
     rest = heap - SERVER_BYTES - sizes.compute_transaction_memory(heap)
     return max(MIN_LIMIT_BYTES, min(int(HEAP_SHARE * heap), rest))
-
-
-def wait_for_event(graph: Graph, event: threading.Event, seconds: float = math.inf) -> bool:
-    """Wait for an event, at most until the deadline of this thread's call.
-
-    Args:
-        graph: The graph of the call.
-        event: The event.
-        seconds: Longest wait.
-
-    Returns:
-        Whether the event has happened and time is left.
-    """
-    start = time.monotonic()
-    has_happened = event.wait(max(0.0, min(seconds, graph.seconds_left)))
-    graph.spend(time.monotonic() - start)
-    return has_happened and graph.seconds_left > 0
-
-
-def build_busy_error() -> GraphError:
-    """Return the error of an analysis that waited for others until its deadline."""
-    return GraphError(
-        "other analyses use the server's memory; call again, or give the server a larger heap",
-        retryable=True,
-    )
 
 
 def build_heap_error(needed: int, memory_limit: int) -> GraphError:

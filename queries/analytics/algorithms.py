@@ -1,5 +1,6 @@
 """The algorithms of Graph Data Science: their statements, configuration and need of memory."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ THREADS = 4  # the open edition of the library allows no more
 # Up to so many entities and relationships one thread is as fast as four, which must start first.
 SMALL_GRAPH = 20_000
 
+SAFE_DIGITS = 150  # the square of a number with as many digits is still a float
 CONVERGING = {"maxIterations": 300, "tolerance": 1e-10}
 # The statement and the configuration of each algorithm.
 METRICS: Mapping[Metric, tuple[str, Mapping[str, Any]]] = {
@@ -44,7 +46,7 @@ SIMILAR_BYTES = 20  # for each similar entity that is kept of one entity
 NEEDS: Mapping[Task, MemoryNeed] = {
     "pagerank": MemoryNeed(per_entity=32),
     "article_rank": MemoryNeed(per_entity=32),
-    "eigenvector": MemoryNeed(per_entity=32),
+    "eigenvector": MemoryNeed(per_entity=64),  # with a relationship of each entity to itself
     "betweenness": MemoryNeed(per_entity=280, per_relationship=80),
     "closeness": MemoryNeed(per_entity=140),
     "harmonic": MemoryNeed(per_entity=130),
@@ -64,6 +66,19 @@ NEEDS: Mapping[Task, MemoryNeed] = {
 def choose_threads(nodes: int, relationships: int) -> int:
     """Return the number of threads with which algorithms run on a graph of this size."""
     return 1 if nodes + relationships <= SMALL_GRAPH else THREADS
+
+
+def count_iterations(relationships: int) -> int:
+    """Return how many iterations of the unweighted `eigenvector` cannot exceed a float.
+
+    Its library divides by the length only at the end, and returns zeros beyond the range of a
+    float. An iteration multiplies the length at most by the largest eigenvalue: that of an
+    undirected graph is at most the root of twice its relationships, and the relationships of the
+    entities with themselves add 2. These relationships make the iterations converge on trees and on
+    other graphs of two sides too.
+    """
+    largest = math.sqrt(2 * relationships) + 2
+    return min(1000, int(SAFE_DIGITS / math.log10(largest)))
 
 
 def normalize_score(
@@ -89,4 +104,6 @@ def normalize_score(
         return score / pairs if pairs else 0.0
     if metric == "degree":
         return score / (nodes - 1) if nodes > 1 else 0.0
+    if metric == "harmonic" and nodes == 1:
+        return 0.0  # the library divides by the number of other entities
     return score

@@ -30,6 +30,7 @@ from mcp_context_persistence.queries.analytics.algorithms import (
     Metric,
     Task,
     choose_threads,
+    count_iterations,
     normalize_score,
 )
 
@@ -119,7 +120,12 @@ class GraphAnalyzer:
             GraphError: The server has no Graph Data Science, or not enough memory.
         """
         kind: Kind = "block" if task == "block" else "call"
-        options = ProjectionOptions(undirected=undirected, weighted=weighted, costs=costs)
+        options = ProjectionOptions(
+            undirected=undirected,
+            weighted=weighted,
+            costs=costs,
+            loops=task == "eigenvector" and not weighted,
+        )
         need = NEEDS[task].add_per_entity(
             SIMILAR_BYTES * similar_per_entity + self._excess.get(task, 0)
         )
@@ -153,6 +159,8 @@ class GraphAnalyzer:
         config = _build_config(projection, settings, weighted=weighted)
         if metric == "degree" and not projection.undirected:
             config["orientation"] = "NATURAL"
+        if metric == "eigenvector" and not weighted:
+            config["maxIterations"] = count_iterations(projection.relationships)
         batch = {
             "name": projection.name,
             "config": config,
@@ -186,8 +194,6 @@ class GraphAnalyzer:
 
         The members with the most relationships inside the community come first.
         """
-        if algorithm == "leiden" and not projection.relationships:
-            algorithm, weighted = "wcc", False  # each entity is alone, where Leiden fails
         name, settings = ALGORITHMS[algorithm]
         config = {
             **_build_config(projection, settings, weighted=weighted),

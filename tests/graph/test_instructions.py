@@ -1,14 +1,14 @@
 """Instructions, preferences and facts about the user: found, applied, superseded, retired."""
 
 import re
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
-from mcp_context_persistence.kg import limits, timestamps
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.queries.prompt_context.instructions import HEADING
-from mcp_context_persistence.services import instructions
 
 TALK = [
     {"id": "m0", "role": "user", "content": "Always answer in German."},
@@ -252,13 +252,44 @@ def test_a_saved_instruction_needs_no_message(client):
     assert "Use British spelling." in list_texts(client)
 
 
-def test_the_one_that_was_saved_last_counts_after_a_clock_was_set_back(client, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setattr(instructions, "now_ms", lambda: timestamps.now_ms() + 7_200_000)
-        client.save_instruction("Always answer in German.")
+def test_the_one_that_was_saved_last_counts_after_a_clock_was_set_back(client):
+    future = datetime.now(UTC) + timedelta(hours=2)
+    message = {"role": "user", "content": "Always answer in German.", "timestamp": future}
+    client.save_conversation("talk", [message])
     for text in ("Always answer in French.", "Always answer in German.", "Always answer in Dutch."):
         client.save_instruction(text)
         assert list_texts(client) == [text]
+
+
+SAVES = {
+    "save_instruction": lambda client, text: client.save_instruction(text),
+    "save_conversation": lambda client, text: client.save_conversation(text, [user(text)]),
+    "append_messages": lambda client, text: client.append_messages("talk", [user(text)]),
+    "batch_save_conversations": lambda client, text: client.batch_save_conversations(
+        [{"conversation_id": text, "messages": [user(text)]}]
+    ),
+}
+
+
+def user(text):
+    return {"role": "user", "content": text}
+
+
+@pytest.mark.parametrize("first", SAVES)
+@pytest.mark.parametrize("last", SAVES)
+def test_the_clocks_of_clients_do_not_decide_which_one_was_said_last(
+    client, connect, monkeypatch, first, last
+):
+    ahead, real = connect(), time.time_ns
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: real() + 7_200 * 10**9)
+        SAVES[first](ahead, "Always answer in German.")
+    SAVES[last](client, "Always answer in French.")
+    assert list_texts(client) == ["Always answer in French."]
+    assert {
+        entry.timestamp > datetime.now(UTC)
+        for entry in client.list_instructions(status=None).instructions
+    } == {False}
 
 
 def test_pages_of_the_list_have_each_one_once(client):

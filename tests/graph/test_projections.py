@@ -86,3 +86,26 @@ def test_a_projection_is_dropped_when_the_block_fails(client):
     with pytest.raises(RuntimeError, match="mine"):
         fail()
     assert count_projections(client) == 0
+
+
+def test_a_projection_that_the_server_finishes_after_an_interrupt_is_dropped(client):
+    fill(client, [("a", "b", 1.0)])
+    admission = client._engine.analytics._admission
+    run, late = admission._run, []
+
+    def interrupt(statement):
+        if statement.name == "analytics/project" and not late:
+            late.append(statement)
+            raise KeyboardInterrupt
+        return run(statement)
+
+    admission._run = interrupt
+    with pytest.raises(KeyboardInterrupt), client.graph_data_science():
+        pass
+    run(late[0])
+    assert count_projections(client) == 1
+    with client.graph_data_science() as (_, projected):
+        client.find_central_entities("degree")
+        assert count_projections(client) == 1
+        assert projected.node_count() == 2
+    assert count_projections(client) == 0

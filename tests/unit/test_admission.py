@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mcp_context_persistence.queries.analytics import admission
+from mcp_context_persistence.queries.analytics import turns
 
 
 class Graph:
@@ -14,7 +14,7 @@ class Graph:
         self.seconds_left -= seconds
 
 
-def acquire(lock: "admission._FairLock") -> str:
+def acquire(lock: "turns.FairLock") -> str:
     with lock.acquire(Graph()):
         return "acquired"
 
@@ -25,7 +25,7 @@ def test_an_interrupt_while_the_lock_is_acquired_leaves_it_free():
     def interrupt(limit):
         def trace(frame, event, _argument):
             nonlocal lines
-            if frame.f_code.co_name != "acquire" or "admission" not in frame.f_code.co_filename:
+            if frame.f_code.co_name != "acquire" or "turns" not in frame.f_code.co_filename:
                 return trace
             if event == "line":
                 lines += 1
@@ -36,7 +36,7 @@ def test_an_interrupt_while_the_lock_is_acquired_leaves_it_free():
         return trace
 
     for limit in range(1, 6):
-        lock, lines = admission._FairLock(), 0
+        lock, lines = turns.FairLock(), 0
         sys.settrace(interrupt(limit))
         try:
             with pytest.raises(KeyboardInterrupt):

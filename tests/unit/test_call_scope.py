@@ -1,5 +1,6 @@
 """Public calls: their name, their errors and their time come from a decorator."""
 
+import _imp
 import contextlib
 import errno
 import inspect
@@ -147,3 +148,16 @@ def test_what_the_system_refuses_is_an_error_of_the_call(refusal, retryable):
     assert caught.value.__cause__ is refusal
     assert (caught.value.retryable, caught.value.outcome) == (retryable, "not_applied")
     assert "secret" not in str(caught.value)
+
+
+def test_an_interrupt_inside_of_an_import_leaves_its_lock_open():
+    class Interrupted(Calls):
+        @public_call(GraphError)
+        def load(self, error: BaseException) -> None:
+            _imp.acquire_lock()
+            raise error
+
+    for error in (KeyboardInterrupt(), SystemExit()):
+        with pytest.raises(type(error)):
+            Interrupted().load(error)
+        assert not _imp.lock_held()

@@ -1,7 +1,10 @@
 """Calls on daemon threads end in time."""
 
+import contextlib
+import signal
 import threading
 import time
+from typing import NoReturn
 
 import pytest
 
@@ -110,3 +113,28 @@ def test_a_task_whose_caller_is_interrupted_while_its_thread_starts_keeps_no_thr
     threads.close()
     started[0].join(10)
     assert not started[0].is_alive()
+
+
+def test_an_interrupt_at_any_moment_leaves_no_lock_behind():
+    """The interrupts come while the Python code of the call runs, wherever that is."""
+    threads, old = DaemonThreads(name="interrupted"), signal.getsignal(signal.SIGALRM)
+
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGALRM, interrupt)
+    try:
+        for step in range(1000):
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.setitimer(signal.ITIMER_REAL, 1e-4 + 1e-6 * step)
+                while True:
+                    threads.call(int, seconds=5)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, old)
+    done: list[int] = []
+    caller = threading.Thread(target=lambda: done.append(threads.call(int, seconds=5)), daemon=True)
+    caller.start()
+    caller.join(20)
+    assert done == [0]
+    threads.close()
