@@ -12,7 +12,7 @@ REQUIREMENTS = {
     "redis": ("redis>=6",),
     "telemetry": ("opentelemetry-api>=1.30",),
     "mcp": ("mcp>=2.3,<3",),
-    "api": ("fastapi>=0.165,<0.166", "uvicorn>=0.54,<1", "limits>=5.8,<6"),
+    "api": ("fastapi>=0.165,<0.166", "uvicorn>=0.54,<1"),
 }
 
 
