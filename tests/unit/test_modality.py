@@ -371,3 +371,8 @@ def test_the_bench_counts_facts_and_modalities(tmp_path: Path) -> None:
 )
 def test_what_is_turned_down_is_no_fact(text: str) -> None:
     assert not facts(text)
+
+
+def test_as_soon_as_names_a_time_to_come() -> None:
+    assert not facts("As soon as Django uses Redis, we can close the ticket.")
+    assert not facts("We can close the ticket as soon as Django uses Redis.")
