@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
+from mcp_context_persistence.ingest.extraction.software_terms import list_term_lowers
 from mcp_context_persistence.kg.text.languages import UNSPACED_CHARACTERS
 
 _FILE_ENDINGS = get_words("file_endings")
@@ -132,6 +133,8 @@ def _is_file_ending(ending: str) -> bool:
 
 def _is_technology_name(core: str) -> bool:
     """Return whether this is a name such as Node.js or Socket.io rather than a file."""
+    if (core.islower() or core.isupper()) and core.lower() in list_term_lowers():
+        return True
     return core[0].isupper() and core.endswith((".js", ".ai", ".io")) and "/" not in core
 
 

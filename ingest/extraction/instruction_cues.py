@@ -267,6 +267,11 @@ _CLAUSE_END = re.compile(
     r"considering\b|given that|since i\b|do you|please\b)",
     re.IGNORECASE,
 )
+# A request with such a tag is no question: "Keep it short, ok?"
+_TAG = re.compile(
+    r",? (?:ok|okay|please|pls|plz|al ?right|all right|got it|understood|will you|would you)\?+$",
+    re.IGNORECASE,
+)
 MIN_WORDS, MAX_WORDS, MAX_CHARACTERS = 3, 80, 1_000
 MAX_PER_TEXT = 20
 CHARACTERS_READ = 20_000  # of a text; its author's own words come first
@@ -331,7 +336,8 @@ def _read_statement(text: str, statement: Statement) -> InstructionSentence | No
 
 
 def _match_rules(sentence: str) -> Iterator[tuple[_Rule, re.Match[str]]]:
-    is_question = sentence.rstrip(" \"'*_)”").endswith("?")
+    stripped = sentence.rstrip(" \"'*_)”")
+    is_question = stripped.endswith("?") and not _TAG.search(stripped)
     for rule in _RULES:
         if is_question and not rule.is_clause:
             continue

@@ -49,6 +49,7 @@ _QUERIES = (
     r"update \S+ set \S+ ?=",
     r"delete\s+from \S+ where\b",
     r"create table\b",
+    r"(?:BEGIN|END):V?[A-Z]+$",  # of a calendar or a contact
 )
 _QUERY = re.compile(_PROMPT + "(?:" + "|".join((*_QUERIES, *_CYPHER_STARTS)) + ")")
 _QUERY_NEXT = re.compile(
@@ -115,7 +116,7 @@ _SIGN = re.compile(
     r"|\d:\d\d:\d\d|^(?:diff|---|\+\+\+|@@) |^(?:[^\n,;]+[,;]){2}"
     r"|^\s*(?:import|from|def|class|select|at|\$|>>>|goroutine|thread) "
     r"|\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP) |\b[A-Z]{5,} \("
-    r"|Error|Exception|hereby|icense|ICENSE|\(\S{0,80}\)$|^\w+ install|^\s*[\w./-]+:$",
+    r"|Error|Exception|hereby|icense|ICENSE|\(\S{0,80}\)$|^\w+ install|^BEGIN:|^\s*[\w./-]+:$",
     re.MULTILINE,
 )
 _MINIFIED_CHARACTERS, _MINIFIED_SIGNS, _MINIFIED_SPACES = 200, 0.1, 0.1

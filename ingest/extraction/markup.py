@@ -37,11 +37,17 @@ WINDOWS_PATH = re.compile(
     rf"(?<!\w)(?:[A-Za-z]:\\|\\\\)(?:{_PATH_WORD}(?: {_PATH_WORD}){{0,4}}\\)*+"
     rf"(?:{_PATH_WORD}(?: [^\\\s\"'<>|:*?,;.]+){{1,4}}\.\w{{1,5}}(?!\w)|{_PATH_WORD})?"
 )
+# What exports of chats write before the name of a speaker: "[12:03]", "25/11/2026, 12:03 - ".
+_SPEAKING_TIME = re.compile(
+    r"(?<![^\n])\[?(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},?[ T])?\d{1,2}:\d\d(?::\d\d)?"
+    r"(?: ?[AaPp][Mm])?\]?(?: -)? (?=[^\W\d_][^\n:]{1,40}: )"
+)
 _FILE_NAME = re.compile(r"\w\.[A-Za-z0-9]{1,5}$")
 # A text without any of these has nothing to replace.
 _SIGN = re.compile(
-    r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200d-\u202e\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w"
-    r"|://|www\.|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
+    r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200b-\u202e\u2060-\u2064\ufeff\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w"
+    r"|(?:^|\n)[^\n:]{0,14}\d:\d\d|://|www\."
+    r"|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
 )
 
 
@@ -115,6 +121,7 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         ),
         _begin_item,
     ),
+    (_SPEAKING_TIME, _begin_item),
     (
         re.compile(
             r"(?<!\w)(?P<mark>__?)(?P<text>(?:[A-Z]|[^\w\s])[^_\n]{0,100}|\w+ [^_\n]{0,100})"
@@ -126,7 +133,7 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile(rf"(?<=\w )[{_EMOJI}]+(?= [A-Z])"), _separate),
     (re.compile(rf"[{_EMOJI}]+"), _blank),
     (re.compile(rf"(?:{_TITLES})\.(?= [A-Z])"), _drop),
-    (re.compile("[\u00ad\u200e\u200f\u202a-\u202e\u2060-\u2064]+"), _drop),
+    (re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"), _drop),
     (re.compile(rf"&({'|'.join(_ENTITIES)});"), _decode_entity),
     (re.compile(r"(?<=\w )[1-9]?\d\)(?= [A-Z])"), _separate_item),
     (re.compile(r"(?<=\w)[;|](?=\w)|(?<=\s)\|(?=\s)|[•‣◦▪●■]"), _separate),

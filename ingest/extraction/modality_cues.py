@@ -222,7 +222,10 @@ class CueReader(SentenceForms):
                 return "supposed"
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
-            if word in {"once", "until", "till"} and self.parsed.tags[verb] in _PRESENT_TAGS:
+            is_soon = word == "as" and previous == ["soon"]
+            if (is_soon or word in {"once", "until", "till"}) and self.parsed.tags[
+                verb
+            ] in _PRESENT_TAGS:
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
             word in {"had", "should", "were"} and child < self.find_subject(verb)

@@ -46,11 +46,30 @@ class GovernorReader(CueReader):
             return None
         if dep == "conj":
             return self._find_governor_of_conjunct(token, head)
+        noun = self._find_noun_before_infinitive(token)
+        if noun >= 0:
+            return self._build_governor(noun, token)
         if dep == "advcl":
             return self._find_governor_of_adverbial(token, head)
         if dep == "acl" or (dep == "relcl" and self._is_complement(token, head)):
             return self._find_governor_of_noun_clause(token, head)
         return self._find_governor_of_clause(token, head)
+
+    def _find_noun_before_infinitive(self, token: int) -> int:
+        """Return the noun whose complement an infinitive is, -1 where there is none.
+
+        In "turned down the offer to work for X", the parser may give the infinitive to the verb.
+        """
+        to = token - 1
+        while to > 0 and self.parsed.tags[to] == "RB":
+            to -= 1
+        is_object = (
+            self.parsed.lowers[to : to + 1] == ["to"]
+            and self.parsed.tags[to - 1] in {"NN", "NNS"}
+            and self.parsed.heads[to - 1] == self.parsed.heads[token]
+            and self.parsed.deps[to - 1] == "dobj"
+        )
+        return to - 1 if to > 0 and is_object and self.classify_word(to - 1) else -1
 
     def classify_word(self, token: int) -> str:
         """Return the modality that a word gives to its complement, or an empty string."""

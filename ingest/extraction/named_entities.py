@@ -43,6 +43,8 @@ _EDGE_CHARACTERS = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _NOT_IN_NAMES = re.compile(
     r"[;|/\\<>=+*#@~^_{}\[\]→⇒…–—%$]+|\s*\n\s*|\S*://\S*|\S+@\S+|w/|\S*\d+[:/]\S*"
 )
+_CODE = re.compile(r"[{};=]|\w\(")  # in what the recognizer takes for a name
+_ELIDED = re.compile(r"(?:d|dell)['’]\w", re.IGNORECASE)  # "d'Arc"
 _JOINTS = frozenset({"and", "or", "to"})
 _PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
 _PARENTHESES = frozenset("()")
@@ -61,6 +63,12 @@ def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
             for first_token, end_token in _split_span(parsed, first, end, kind):
                 candidates += _trim_entity_span(parsed, first_token, end_token, kind)
     return candidates
+
+
+def _extend_name(parsed: ParsedText, end: int) -> int:
+    """Return the end of a person's name with the word that an elided particle begins."""
+    following = parsed.words[end] if end < len(parsed.words) else ""
+    return end + 1 if _ELIDED.match(following) else end
 
 
 def _split_span(parsed: ParsedText, first: int, end: int, kind: str) -> Iterator[tuple[int, int]]:
@@ -138,6 +146,8 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         or (end - first == 1 and first and parsed.lowers[first - 1] == "the")
     ):
         return []  # The name of a person has no article.
+    if kind == "person":
+        end = _extend_name(parsed, end)
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
     name = parsed.text[start:stop]
     if (
@@ -147,6 +157,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         or not any(character.isalpha() for character in name)
         or not (any(map(str.isupper, name)) or name[0].isalpha())
         or "\n" in name
+        or _CODE.search(name)
     ):
         return []
     if end - first == 1 and _is_common_word(parsed, first):

@@ -22,7 +22,7 @@ WORD_CHARACTERS = 200
 
 _LONG_WORD = re.compile(rf"\S{{{WORD_CHARACTERS + 1},}}")
 _KEY_WORD = re.compile(r"(?<![\w-])[\w-]{16,}(?:\.[\w-]+)*")
-_UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b\ufeff\ufffd]")
+_UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _GAP = re.compile(rf"[\s{DROPPED}{ITEM}{SEPARATOR}]{{2,}}|[^\S ]|[{DROPPED}{ITEM}{SEPARATOR}]")
 _LINE_CHARACTERS = 60  # A shorter line is not wrapped: what follows it is something else.

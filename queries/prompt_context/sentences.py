@@ -11,8 +11,17 @@ from mcp_context_persistence.kg.text.normalization import fold
 
 OMITTED = "…"
 AREA_CHARACTERS = 20_000  # of a long text are looked at: those with most of the query's words
+# What an abbreviation before a name or a number ends with is not the end of a sentence.
+_ABBREVIATIONS = "".join(
+    rf"(?<!\b{word}\.)"
+    for word in (
+        *("Dr", "Mr", "Mrs", "Ms", "Prof", "St", "Ing", "Fr", "Hr", "Sra", "Mme", "No", "Nr"),
+        *("vs", "e\\.g", "i\\.e", "approx", "z\\.B", "bzw", "ca"),
+    )
+)
 _END = re.compile(
-    r"(?:(?<=[.!?…؟।])|(?<=[.!?…؟।][\"'”’)\]]))\s+|(?<=[。！？｡])(?![\"'”’」』）)\]])|"
+    rf"{_ABBREVIATIONS}(?:(?<=[.!?…؟।])|(?<=[.!?…؟।][\"'”’)\]]))\s+|"
+    r"(?<=[。！？｡])(?![\"'”’」』）)\]])|"
     r"(?<=[。！？｡][\"'”’」』）)\]])|\n+"
 )
 _LINE_END = re.compile(r"\n+")

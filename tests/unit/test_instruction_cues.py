@@ -230,3 +230,9 @@ def test_a_saved_text_keeps_its_topic() -> None:
 def test_the_number_of_instructions_of_a_text_is_limited() -> None:
     text = "\n".join(f"Always use rule {number}." for number in range(MAX_PER_TEXT + 5))
     assert len(find(text)) == MAX_PER_TEXT
+
+
+@pytest.mark.parametrize("tag", ["ok?", "okay?", "please?", "will you?", "got it?"])
+def test_a_request_with_a_tag_is_no_question(tag: str) -> None:
+    assert find(f"Don't use emojis in your replies, {tag}")
+    assert not find(f"Do you use emojis in your replies, {tag}")

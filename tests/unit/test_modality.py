@@ -359,3 +359,20 @@ def test_the_bench_counts_facts_and_modalities(tmp_path: Path) -> None:
     assert (report["unasserted"], report["stored_as_facts"]) == (2, 0.5)
     assert (report["asserted_recall"], report["asserted_precision"]) == (1.0, 0.5)
     assert report["modality_accuracy"] == pytest.approx(2 / 3, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna Kowalska turned down the offer to work for Siemens.",
+        "Anna Kowalska declined an invitation to work for Siemens.",
+        "Anna Kowalska dropped the plan to work for Siemens.",
+    ],
+)
+def test_what_is_turned_down_is_no_fact(text: str) -> None:
+    assert not facts(text)
+
+
+def test_as_soon_as_names_a_time_to_come() -> None:
+    assert not facts("As soon as Django uses Redis, we can close the ticket.")
+    assert not facts("We can close the ticket as soon as Django uses Redis.")

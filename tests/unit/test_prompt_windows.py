@@ -227,3 +227,13 @@ def test_sentences_are_the_text(text: str, is_cut: bool) -> None:
         assert not split.text[end:start].strip() or not split.text.strip()
     if not is_cut and split.spans:
         assert split.spans[-1][1] == len(split.text)
+
+
+@pytest.mark.parametrize("abbreviation", ["Dr.", "Mrs.", "Prof.", "St.", "No.", "vs.", "e.g."])
+def test_no_sentence_ends_after_an_abbreviation(abbreviation: str) -> None:
+    text = f"Ask for {abbreviation} Haddad, phone 555. Then call again."
+    sentences = split_sentences(text)
+    assert [text[start:end].strip() for start, end in sentences.spans] == [
+        f"Ask for {abbreviation} Haddad, phone 555.",
+        "Then call again.",
+    ]
