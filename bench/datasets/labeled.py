@@ -26,20 +26,20 @@ _MARK = re.compile(r"\[([^\]|]+)\|([a-z]+)\]")
 
 
 class Labeled(NamedTuple):
-    """A text, its labeled spans (start, end, type) and its statements (source, type, target)."""
+    """A text, its labeled spans (start, end, type) and its relations (source, type, target)."""
 
     text: str
     spans: set[Span]
-    statements: list[tuple[str, str, str]]
+    relations: list[tuple[str, str, str]]
 
 
 def sentences(path: Path) -> list[Labeled]:
-    """Read our own sentences: ``[name|type]`` is an entity, a line after ``>`` a statement."""
+    """Read our own sentences: ``[name|type]`` is an entity, a line after ``>`` a relation."""
     documents: list[Labeled] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith(">"):
             source, kind, target = (name.strip() for name in line[1:].split(">"))
-            documents[-1].statements.append((source, kind, target))
+            documents[-1].relations.append((source, kind, target))
         elif line and not line.startswith("#"):
             documents.append(_read_marked(line))
     return documents

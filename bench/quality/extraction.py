@@ -205,7 +205,7 @@ def _stems(text: str) -> set[str]:
 
 
 def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, Any]:
-    """Our own sentences: exact span and type, and statements."""
+    """Our own sentences: exact span and type, and relations."""
     documents, where = labeled.sentences(_HERE / name), f"bench/quality/{name}"
     pairs, stated = [], []
     for document, extraction in zip(
@@ -221,7 +221,7 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
                     note=f"{m.text} | {document.text}",
                 )
         expected = {
-            (build_entity_id(s), kind, build_entity_id(t)) for s, kind, t in document.statements
+            (build_entity_id(s), kind, build_entity_id(t)) for s, kind, t in document.relations
         }
         said = {
             (r.source, r.type, r.target) for r in extraction.relations if r.type != "related_to"
@@ -242,9 +242,9 @@ def measure_own(name: str, extractor: Extractor, counts: Counts) -> dict[str, An
             )
         missed = expected - said
         counts.errors += [
-            f"{where}: missed {statement} | {document.text}" for statement in sorted(missed)
+            f"{where}: missed {relation} | {document.text}" for relation in sorted(missed)
         ]
-    return {"entities_f1": overlap(pairs), "statements_f1": overlap(stated)}
+    return {"entities_f1": overlap(pairs), "relations_f1": overlap(stated)}
 
 
 def measure_speed(data: Path, extractor: Extractor) -> dict[str, Any]:

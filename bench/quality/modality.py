@@ -23,7 +23,7 @@ FILES = tuple(ROOT / "bench" / "data" / f"modality_{part}.jsonl" for part in ("d
 _ARTICLES = frozenset({"the", "a", "an", "our", "my", "his", "her", "their", "its"})
 
 
-class _Statement(NamedTuple):
+class _Relation(NamedTuple):
     """A labeled or extracted relation; an end is a set of words for each of its names."""
 
     source: frozenset[frozenset[str]]
@@ -32,14 +32,14 @@ class _Statement(NamedTuple):
     modality: str
     text: str
 
-    def has_pair_of(self, other: "_Statement") -> bool:
+    def has_pair_of(self, other: "_Relation") -> bool:
         """Return whether both relations are about the same pair, in any direction."""
         straight = _is_same(self.source, other.source) and _is_same(self.target, other.target)
         return straight or (
             _is_same(self.source, other.target) and _is_same(self.target, other.source)
         )
 
-    def is_same_as(self, other: "_Statement") -> bool:
+    def is_same_as(self, other: "_Relation") -> bool:
         """Return whether both relations have the same type and ends."""
         return (
             self.type == other.type
@@ -67,7 +67,7 @@ def measure_modality(
     extractions = extractor.extract([row["text"] for row in rows])
     for row, extraction in zip(rows, extractions, strict=True):
         labeled = [
-            _Statement(
+            _Relation(
                 frozenset({_split(label["source"])}),
                 label["type"],
                 frozenset({_split(label["target"])}),
@@ -82,12 +82,12 @@ def measure_modality(
     return _build_report(counts)
 
 
-def _read_extracted(extraction: Extraction) -> list[_Statement]:
+def _read_extracted(extraction: Extraction) -> list[_Relation]:
     names: dict[str, set[frozenset[str]]] = {}
     for mention in extraction.mentions:
         names.setdefault(mention.entity_id, set()).add(_split(mention.name))
     return [
-        _Statement(
+        _Relation(
             frozenset(names[relation.source]),
             relation.type,
             frozenset(names[relation.target]),
@@ -99,16 +99,16 @@ def _read_extracted(extraction: Extraction) -> list[_Statement]:
 
 
 def _count(
-    labeled: list[_Statement],
-    extracted: list[_Statement],
+    labeled: list[_Relation],
+    extracted: list[_Relation],
     counts: Counter[str],
     notes: list[str],
     text: str,
 ) -> None:
-    facts = [statement for statement in extracted if statement.modality == "asserted"]
+    facts = [relation for relation in extracted if relation.modality == "asserted"]
     asserted = [label for label in labeled if label.modality == "asserted"]
     for label in labeled:
-        pairs = [statement for statement in extracted if statement.has_pair_of(label)]
+        pairs = [relation for relation in extracted if relation.has_pair_of(label)]
         if label.modality == "asserted":
             is_pair = any(fact.has_pair_of(label) for fact in facts)
             is_typed = any(fact.is_same_as(label) for fact in facts)
@@ -124,11 +124,11 @@ def _count(
             ]
             counts.update(unasserted=1, stored=bool(leaks))
             notes += [f"stored: {leak.text} ({label.modality}) | {text}" for leak in leaks[:1]]
-        typed = [statement for statement in pairs if statement.type == label.type] or [
-            statement for statement in pairs if statement.type != "related_to"
+        typed = [relation for relation in pairs if relation.type == label.type] or [
+            relation for relation in pairs if relation.type != "related_to"
         ]
         if typed:
-            is_right = any(statement.modality == label.modality for statement in typed)
+            is_right = any(relation.modality == label.modality for relation in typed)
             counts.update(judged=1, right_modality=is_right)
             if not is_right:
                 notes.append(f"{typed[0].modality} for {label.modality}: {label.text} | {text}")

@@ -26,17 +26,17 @@ _TYPES_BY_RELATION = {
     "ALIAS_OF": {"is_a"},
 }
 
-Statement = tuple[str, str, str]
+LabeledRelation = tuple[str, str, str]
 
 
 def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
-    """Return F1 of entities and statements, and how many denied relations were emitted."""
+    """Return F1 of entities and relations, and how many denied relations were emitted."""
     path = data / "poleo" / "poleo_gold.json"
     if not path.exists():
         print("skipped, not in the data folder: poleo")
         return {}
     cases = json.loads(path.read_text(encoding="utf-8"))["test_cases"]
-    entities, statements, denied = [], [], 0
+    entities, relations, denied = [], [], 0
     extractions = extractor.extract([case["text"] for case in cases])
     for case, extraction in zip(cases, extractions, strict=True):
         names = {
@@ -54,21 +54,21 @@ def measure_poleo(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
             (relation["source"], relation["relation_type"], relation["target"])
             for relation in case["expected_relations"]
         }
-        statements.append((_find_statements(extraction, names, labeled, counts), labeled))
+        relations.append((_find_relations(extraction, names, labeled, counts), labeled))
         denied += _count_denied(extraction, names, case["metadata"].get("negative_relations", []))
     return {
         "entities_f1": overlap(entities),
-        "statements_f1": overlap(statements),
-        "denied_statements_emitted": denied,
+        "relations_f1": overlap(relations),
+        "denied_relations_emitted": denied,
     }
 
 
-def _find_statements(
-    extraction: Extraction, names: dict[str, str], labeled: set[Statement], counts: Counts
-) -> set[Statement]:
-    """Count the relations between labeled entities; return the typed ones as statements."""
+def _find_relations(
+    extraction: Extraction, names: dict[str, str], labeled: set[LabeledRelation], counts: Counts
+) -> set[LabeledRelation]:
+    """Count the relations between labeled entities; return the typed ones."""
     ends = {frozenset((source, target)) for source, _, target in labeled}
-    statements = set()
+    relations = set()
     for relation in extraction.relations:
         source = names.get(fold_name(relation.source), relation.source)
         target = names.get(fold_name(relation.target), relation.target)
@@ -92,11 +92,13 @@ def _find_statements(
             note=f"{source} {relation.type} {target} | {relation.evidence}",
         )
         if is_typed:
-            statements.add((source, kind, target))
-    return statements
+            relations.add((source, kind, target))
+    return relations
 
 
-def _count_denied(extraction: Extraction, names: dict[str, str], denied: list[Statement]) -> int:
+def _count_denied(
+    extraction: Extraction, names: dict[str, str], denied: list[LabeledRelation]
+) -> int:
     count = 0
     for relation in extraction.relations:
         source = names.get(fold_name(relation.source), relation.source)

@@ -8,9 +8,9 @@ English only.
 import re
 from dataclasses import dataclass
 
-from mcp_context_persistence.ingest.extraction.decision_statements import (
-    Statement,
-    find_statements,
+from mcp_context_persistence.ingest.extraction.author_sentences import (
+    AuthorSentence,
+    find_author_sentences,
 )
 
 _PRONOUN = r"(?:we|they|i|he|she|you|it|everybody|everyone)"
@@ -268,31 +268,31 @@ def find_decision_sentences(text: str) -> list[DecisionSentence]:
     """Return the sentences of a text that state a decision, in their order."""
     return [
         DecisionSentence(
-            start=statement.start,
-            end=statement.end,
-            text=text[statement.start : statement.end],
+            start=source.start,
+            end=source.end,
+            text=text[source.start : source.end],
             cue=cue,
         )
-        for statement in find_statements(text)
-        if (cue := _find_cue(statement))
+        for source in find_author_sentences(text)
+        if (cue := _find_cue(source))
     ]
 
 
-def _find_cue(statement: Statement) -> str | None:
-    sentence = statement.plain.replace("’", "'")
-    min_words = MIN_LABELED_WORDS if statement.label in {"decision", "item"} else MIN_WORDS
+def _find_cue(source: AuthorSentence) -> str | None:
+    sentence = source.plain.replace("’", "'")
+    min_words = MIN_LABELED_WORDS if source.label in {"decision", "item"} else MIN_WORDS
     if (
         sentence.endswith("?")
-        or statement.end - statement.start > MAX_CHARACTERS
+        or source.end - source.start > MAX_CHARACTERS
         or not min_words <= len(sentence.split()) <= MAX_WORDS
     ):
         return None
     if _PROMISE.search(sentence) or _OPEN_SENTENCE.search(sentence):
         return None
-    if statement.value is not None:
-        is_value = not _NO_VALUE.match(statement.value)
-        settles = _SETTLES.get(statement.label)
-        is_settled = settles is None or settles.search(statement.value)
+    if source.value is not None:
+        is_value = not _NO_VALUE.match(source.value)
+        settles = _SETTLES.get(source.label)
+        is_settled = settles is None or settles.search(source.value)
         return "label" if is_value and is_settled else None
     return next(
         (

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp_context_persistence.ingest.extraction.decision_statements import (
-    Statement,
-    find_statements,
+from mcp_context_persistence.ingest.extraction.author_sentences import (
+    AuthorSentence,
+    find_author_sentences,
     mask_quotes,
 )
 from mcp_context_persistence.ingest.extraction.instruction_scopes import (
@@ -310,8 +310,8 @@ def find_instructions(text: str) -> list[InstructionSentence]:
     own_end = find_own_end(text)
     found = (
         instruction
-        for statement in find_statements(text[:own_end])
-        if (instruction := _read_statement(text, statement))
+        for sentence in find_author_sentences(text[:own_end])
+        if (instruction := _read_sentence(text, sentence))
     )
     return [instruction for instruction, _ in zip(found, range(MAX_PER_TEXT), strict=False)]
 
@@ -321,17 +321,17 @@ def describe_instruction(text: str, kind: Kind, topic: str | None) -> Instructio
     return _build(text, (0, len(text)), kind, "saved", topic=topic)
 
 
-def _read_statement(text: str, statement: Statement) -> InstructionSentence | None:
-    original = text[statement.start : statement.end]
-    if len(original) > MAX_CHARACTERS * 4 or not _TRIGGER.search(statement.plain):
+def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | None:
+    original = text[source.start : source.end]
+    if len(original) > MAX_CHARACTERS * 4 or not _TRIGGER.search(source.plain):
         return None
     sentence = mask_quotes(original).replace("’", "'")
     for rule, match in _match_rules(sentence):
         span = _find_span(sentence, match) if rule.is_clause else (0, len(original))
         words = len(sentence[slice(*span)].split())
         if MIN_WORDS <= words <= MAX_WORDS and span[1] - span[0] <= MAX_CHARACTERS:
-            start = statement.start + span[0]
-            return _build(text, (start, statement.start + span[1]), rule.kind, rule.name)
+            start = source.start + span[0]
+            return _build(text, (start, source.start + span[1]), rule.kind, rule.name)
     return None
 
 

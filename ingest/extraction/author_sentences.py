@@ -1,7 +1,7 @@
-"""The statements of a text that can tell a decision: sentences, and values with a label.
+"""The sentences of an author, and values with a label.
 
-Markdown is read: lists, headings, checked boxes, tables, bold labels. What is no statement of the
-author is left out: code and its comments, logs, quoted text, unchecked boxes, struck-through text.
+Markdown is read: lists, headings, checked boxes, tables, bold labels. What the author does not say
+is left out: code and its comments, logs, quoted text, unchecked boxes, struck-through text.
 """
 
 import re
@@ -34,7 +34,7 @@ _LIST_INTRODUCTION = re.compile(
     rf"[:：]{_EMPHASIS}\s*",
     re.IGNORECASE,
 )
-# What stands at the start of a line and does not belong to its statement.
+# What stands at the start of a line and does not belong to its sentence.
 _MARKER = re.compile(
     r"\s*(?:(?P<quote>>)|(?P<heading>\#{1,6}(?=\s))|(?P<item>[-*+•‣·](?=\s)|"
     r"(?:[0-9]{1,3}|[a-z])[.)](?=\s))|(?P<open>\[\s?\]|[☐⬜🔲])|(?P<checked>\[[xX]\]|[☑✅✔]\ufe0f?))",
@@ -60,14 +60,14 @@ _LABEL_CELL = re.compile(rf"{_EMPHASIS}{_LABEL_WORDS}{_EMPHASIS}\s*:?", re.IGNOR
 _LONGEST_HEADER = 2  # words; a longer cell is a value
 
 
-class Statement(NamedTuple):
+class AuthorSentence(NamedTuple):
     """A sentence, or a value with a label.
 
     Attributes:
         start: Its first character, counted from 0 in the text.
         end: One past its last character.
-        plain: The statement without markup and with quoted text blanked out.
-        value: For a statement with a label, the words that follow the label; None for others.
+        plain: The sentence without markup and with quoted text blanked out.
+        value: Of a value with a label, the words that follow the label; None for others.
         label: The kind of the label: ``decision``, ``agreement``, or ``result``, ``conclusion`` and
             ``item``, which may be something else.
     """
@@ -92,8 +92,8 @@ class _Line(NamedTuple):
     is_row: bool = False
 
 
-def find_statements(text: str) -> Iterator[Statement]:
-    """Yield the statements of a text in order."""
+def find_author_sentences(text: str) -> Iterator[AuthorSentence]:
+    """Yield the sentences of a text in order."""
     reader = _Reader()
     for is_row, lines in groupby(_find_prose_lines(text), key=lambda line: line.is_row):
         if is_row:
@@ -161,8 +161,8 @@ class _Reader:
         self._label = ""  # of the next line
         self._list_label = ""  # of the next items
 
-    def read(self, text: str, line: _Line) -> Iterator[Statement]:
-        """Yield the statements of a line."""
+    def read(self, text: str, line: _Line) -> Iterator[AuthorSentence]:
+        """Yield the sentences of a line."""
         if line.is_open:
             return
         label = _LABEL_ALONE.fullmatch(line.masked)
@@ -183,8 +183,8 @@ class _Reader:
 
 def _build_sentence(
     text: str, line: _Line, match: re.Match[str], label: re.Match[str] | None, value_label: str
-) -> Iterator[Statement]:
-    """Yield the statement of a sentence; a label in bold is left out, a plain one is not."""
+) -> Iterator[AuthorSentence]:
+    """Yield a sentence; a label in bold is left out, a plain one is not."""
     start = label.end() if label and label["markup"] else 0
     value = match[0][label.end() if label else 0 :]
     yield from _build(
@@ -203,15 +203,17 @@ def _build(
     *,
     value: str | None = None,
     label: str = "",
-) -> Iterator[Statement]:
-    """Yield a statement without the markup at its ends; nothing where nothing remains."""
+) -> Iterator[AuthorSentence]:
+    """Yield a sentence without the markup at its ends; nothing where nothing remains."""
     original = text[slice(*span)]
     is_paired = original.strip(_EDGES).count("**") % 2 == 0  # else a part of it is in bold
     edges = _EDGES if is_paired else " \t\r"
     start = span[0] + len(original) - len(original.lstrip(edges))
     end = span[1] - len(original) + len(original.rstrip(edges))
     if start < end:
-        yield Statement(start, end, _strip(masked), None if value is None else _strip(value), label)
+        yield AuthorSentence(
+            start, end, _strip(masked), None if value is None else _strip(value), label
+        )
 
 
 def _find_kind(label: re.Match[str]) -> str:
@@ -222,7 +224,7 @@ def _strip(masked: str) -> str:
     return _MARKUP.sub("", _LINK.sub(r"\1", masked)).strip()
 
 
-def _read_table(text: str, rows: Sequence[_Line]) -> Iterator[Statement]:
+def _read_table(text: str, rows: Sequence[_Line]) -> Iterator[AuthorSentence]:
     """Yield the cells of a table that a label in their row or column makes decisions."""
     has_header = len(rows) > 1 and _RULE.fullmatch(rows[1].masked)
     columns: dict[int, str] = {}
@@ -240,6 +242,8 @@ def _read_table(text: str, rows: Sequence[_Line]) -> Iterator[Statement]:
                     yield from _build_cell(text, row, cells[index], label=kind)
 
 
-def _build_cell(text: str, row: _Line, cell: re.Match[str], *, label: str) -> Iterator[Statement]:
+def _build_cell(
+    text: str, row: _Line, cell: re.Match[str], *, label: str
+) -> Iterator[AuthorSentence]:
     span = row.start + cell.start(), row.start + cell.end()
     yield from _build(text, span, cell[0], value=cell[0], label=label)
