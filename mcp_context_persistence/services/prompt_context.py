@@ -27,7 +27,7 @@ from mcp_context_persistence.queries.search.filters import (
     resolve_filters,
 )
 from mcp_context_persistence.queries.search.hybrid_search import Ranked, rank_candidates
-from mcp_context_persistence.queries.search.notes import note_language, write_notes
+from mcp_context_persistence.queries.search.notes import write_notes
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import read_whole_texts
@@ -97,8 +97,7 @@ def build_context(
         notes=[
             *_warn_of_noise(ranked.confidence, is_noise=is_noise),
             *([] if context.scored or is_noise else [_explain_empty(ranked, request.filters)]),
-            *write_notes(request),
-            *note_language(request, [candidate for _, candidate in context.scored]),
+            *write_notes(request, [candidate for _, candidate in context.scored]),
             *notes,
         ],
     )

@@ -20,7 +20,7 @@ from mcp_context_persistence.queries.search.hybrid_search import (
     build_retrieval,
     search_hybrid,
 )
-from mcp_context_persistence.queries.search.notes import note_language, write_notes
+from mcp_context_persistence.queries.search.notes import KINDS_NOTE, write_notes
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import (
     GROWTH,
@@ -64,18 +64,20 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
     statements: dict[str, None] = {}
     if request.explain:
         context = replace(context, run=_record_names(context.run, statements))
-    notes = write_notes(request)
+    notes: list[str] = []
+    if kinds := request.filters.impossible_kinds:
+        notes.append(KINDS_NOTE.format(kinds=", ".join(kinds)))
     if request.filters.metadata:
         filters, range_notes = resolve_filters(context.run, context.namespace, request.filters)
         request, notes = replace(request, filters=filters), [*notes, *range_notes]
     extra: dict[str, Any] = {}
-    confidence = None
+    confidence, shown = None, []
     if request.mode == "graph":
         results = _search_graph(context, request)
     else:
         if request.mode == "hybrid":
             ranked = search_hybrid(context, request)
-            notes += note_language(request, [entry.candidate for entry in ranked.scored])
+            shown = [entry.candidate for entry in ranked.scored]
         else:
             ranked = _search_one_retriever(context, request)
         confidence = ranked.confidence.value if ranked.confidence and ranked.scored else None
@@ -89,6 +91,7 @@ def search(context: SearchContext, request: SearchRequest) -> SearchAnswer:
         results = [
             replace(result, explanation={**result.explanation, **extra}) for result in results
         ]
+    notes = [*write_notes(request, shown), *notes]
     return SearchAnswer(results=results, notes=notes, confidence=confidence)
 
 

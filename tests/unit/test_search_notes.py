@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_context_persistence.queries.search.candidate import Candidate
-from mcp_context_persistence.queries.search.notes import note_language
+from mcp_context_persistence.queries.search.notes import write_notes
 from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.request import SearchRequest
 
@@ -25,6 +25,6 @@ BY_WORD = Candidate(kind="message", id="b", vector_score=0.4, keyword_score=2.5)
 )
 def test_a_query_that_only_vectors_answer_in_another_language_is_noted(query, candidates, language):
     request = SearchRequest(query=query, terms=extract_terms(query), now_ms=0)
-    notes = note_language(request, candidates)
+    notes = write_notes(request, candidates)
     assert len(notes) == (language is not None)
     assert not language or language in notes[0]
