@@ -19,6 +19,7 @@ CHECK_SECONDS = 1.0  # for which an answer of the store is used again
 ANSWER_SECONDS = 2.0  # for the store to answer: less than a probe waits
 PAUSE_SECONDS = 1.0  # between attempts to open the store
 PLAN_SECONDS = 60.0  # for the plans of statements; without them, the first calls take longer
+READY_SECONDS = 8.0  # of planning, after which the service is ready all the same
 STOP_SECONDS = 10.0  # for the thread, which may be loading a model
 FIRST_TEXT = "A first text."
 
@@ -118,6 +119,7 @@ class Readiness:
     def _prepare_client(self, client: ContextPersistenceClient) -> None:
         """Do for the first time what would make the first callers wait."""
         self._is_planned.clear()
+        end = time.monotonic() + READY_SECONDS
         # The server plans while this process loads the models.
         thread_start.start(
             threading.Thread(target=self._plan, args=(client,), name="service-plans", daemon=True)
@@ -128,7 +130,7 @@ class Readiness:
         # requests for as long.
         gc.freeze()
         self._models = "ready"
-        self._is_planned.wait()
+        self._is_planned.wait(max(0.0, end - time.monotonic()))
         client.search_hybrid(FIRST_TEXT)
         self._plans = "ready"
 

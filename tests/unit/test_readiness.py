@@ -94,6 +94,23 @@ def test_it_is_ready_after_the_frequent_statements_were_planned(ready, client):
     assert client.calls[-1] == "search_hybrid"
 
 
+def test_it_is_ready_after_a_while_although_statements_are_still_planned(client, monkeypatch):
+    monkeypatch.setattr(readiness, "READY_SECONDS", 0.0)
+
+    @contextmanager
+    def use(namespace):
+        yield client
+
+    started = Readiness(SimpleNamespace(use=use), "default")
+    started.start()
+    try:
+        wait_until_ready(started)
+        assert not client.planned
+    finally:
+        client.may_plan.set()
+        started.stop()
+
+
 def test_a_store_that_hangs_cannot_be_reached(ready, client, monkeypatch):
     client.may_plan.set()
     wait_until_ready(ready)
