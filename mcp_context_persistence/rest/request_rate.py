@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 
 WINDOW_SECONDS = 60.0
 
@@ -9,9 +10,9 @@ WINDOW_SECONDS = 60.0
 class RequestRate:
     """Counts the requests of each caller in the last minute, up to a limit."""
 
-    def __init__(self, per_minute: int) -> None:
-        """Take how many requests a caller may send in a minute."""
-        self._per_minute = per_minute
+    def __init__(self, per_minute: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """Take how many requests a caller may send in a minute, and a clock in seconds."""
+        self._per_minute, self._clock = per_minute, clock
         self._times: dict[str, deque[float]] = {}  # of the requests of a caller, oldest first
 
     def count(self, caller: str) -> float:
@@ -22,7 +23,7 @@ class RequestRate:
         Args:
             caller: Id of the caller.
         """
-        now = time.monotonic()
+        now = self._clock()
         if caller not in self._times:
             self._forget_idle_callers(now)
         times = self._times.setdefault(caller, deque())

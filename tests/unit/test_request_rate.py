@@ -1,14 +1,11 @@
 """The rate of requests is counted in a window that moves."""
 
-import time
-
 from mcp_context_persistence.rest.request_rate import RequestRate
 
 
-def test_a_request_is_allowed_again_when_the_oldest_leaves_the_window(monkeypatch):
+def test_a_request_is_allowed_again_when_the_oldest_leaves_the_window():
     now = 1_000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    rate = RequestRate(2)
+    rate = RequestRate(2, clock=lambda: now)
     assert rate.count("a") == 0
     now += 20
     assert rate.count("a") == 0
@@ -19,10 +16,9 @@ def test_a_request_is_allowed_again_when_the_oldest_leaves_the_window(monkeypatc
     assert rate.count("a") == 20
 
 
-def test_callers_that_send_nothing_for_a_minute_are_forgotten(monkeypatch):
+def test_callers_that_send_nothing_for_a_minute_are_forgotten():
     now = 1_000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    rate = RequestRate(2)
+    rate = RequestRate(2, clock=lambda: now)
     for number in range(100):
         rate.count(f"caller-{number}")
     now += 60
