@@ -239,24 +239,36 @@ class Admission:
         statement = Statement(
             name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True
         )
-        pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
         with self._lock.acquire(self._graph):
+            row = self._run(statement)[0]
+            if row["admitted"]:
+                return
             try:
-                while not (row := self._run(statement)[0])["admitted"]:
-                    if time.monotonic() - swept > SWEEP_SECONDS:
-                        self._drop(batch["name"])  # also drops the projections of dead clients
-                        swept = time.monotonic()
-                    can_fit = row["block_bytes"] + batch["bytes"] <= batch["limit"]
-                    if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
-                        batch["queued_ms"] = self._enter_queue()
-                        queued = time.monotonic()
-                    wait_for_event(self._graph, threading.Event(), pause)
-                    if self._graph.seconds_left <= 0:
-                        raise build_busy_error()
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+                self._repeat(statement, batch, row)
+            except DatabaseError as error:
+                if self._graph.seconds_left > 0:
+                    raise
+                raise build_busy_error() from error  # that is what the time was spent on
             finally:
                 if batch["queued_ms"] is not None:
                     self._leave_queue()
+
+    def _repeat(self, statement: Statement[Row], batch: dict[str, Any], row: Row) -> None:
+        """Project as soon as there is memory; `row` says that there was none."""
+        pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
+        while not row["admitted"]:
+            if time.monotonic() - swept > SWEEP_SECONDS:
+                self._drop(batch["name"])  # also drops the projections of dead clients
+                swept = time.monotonic()
+            can_fit = row["block_bytes"] + batch["bytes"] <= batch["limit"]
+            if can_fit and time.monotonic() - queued > QUEUE_SECONDS:
+                batch["queued_ms"] = self._enter_queue()
+                queued = time.monotonic()
+            wait_for_event(self._graph, threading.Event(), pause)
+            if self._graph.seconds_left <= 0:
+                raise build_busy_error()
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            row = self._run(statement)[0]
 
     def _enter_queue(self) -> int:
         """Add or update this client's queue entry; return when it was added, in milliseconds."""

@@ -1,10 +1,12 @@
-"""The order in which the analyses of a client wait."""
+"""The order in which the analyses of a client wait, and what they are told at their deadline."""
 
 import sys
 
 import pytest
 
+from mcp_context_persistence.kg.errors import DatabaseError, GraphError
 from mcp_context_persistence.queries.analytics import turns
+from mcp_context_persistence.queries.analytics.admission import Admission
 
 
 class Graph:
@@ -44,3 +46,27 @@ def test_an_interrupt_while_the_lock_is_acquired_leaves_it_free():
         finally:
             sys.settrace(None)
         assert acquire(lock) == "acquired"
+
+
+@pytest.mark.parametrize(("left", "error"), [(0.0, GraphError), (1.0, DatabaseError)])
+def test_a_deadline_that_comes_while_it_asks_for_memory_is_that_of_the_memory(
+    monkeypatch, left, error
+):
+    graph = Graph()
+    answers = iter([{"admitted": False, "block_bytes": 1, "projections": []}])
+
+    def run(statement):
+        if statement.name != "analytics/project":
+            raise DatabaseError("nothing was dropped")
+        try:
+            return [next(answers)]
+        except StopIteration:
+            graph.seconds_left = left
+            raise DatabaseError("no answer within the deadline") from None
+
+    batch = {"name": "a", "bytes": 2, "limit": 2, "queued_ms": None}
+    admission = Admission(graph, run)
+    monkeypatch.setattr(admission, "_drop", lambda _name: None)
+    with pytest.raises(error) as raised:
+        admission._wait_for_memory(batch)
+    assert ("other analyses" in str(raised.value)) is (error is GraphError)

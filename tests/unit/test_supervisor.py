@@ -1,6 +1,7 @@
 """The supervisor without a server: when it gives up, and that it notices a replaced folder."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -22,6 +23,12 @@ def make_supervisor(store, lock):
     return supervisors.Supervisor(specification, lock)
 
 
+def set_clock(monkeypatch, monotonic):
+    """Give supervisors another clock; the event loops of other threads keep theirs."""
+    clock = SimpleNamespace(monotonic=monotonic, sleep=time.sleep)
+    monkeypatch.setattr(supervisors, "time", clock)
+
+
 @pytest.mark.parametrize(("pause", "gives_up"), [(1.0, True), (3600.0, False)])
 def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
     tmp_path, monkeypatch, pause, gives_up
@@ -37,7 +44,7 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
         supervisor.process.java = object()
         now[0] += pause
 
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    set_clock(monkeypatch, lambda: now[0])
     monkeypatch.setattr(supervisor, "_start", start)
     monkeypatch.setattr(supervisor, "_watch", lambda: False)
     monkeypatch.setattr(supervisor, "_is_needed", lambda: len(starts) <= 20)
@@ -94,7 +101,7 @@ def test_the_supervisor_notices_that_its_folder_was_replaced(tmp_path, change):
 )
 def test_a_server_waits_for_the_next_command(tmp_path, monkeypatch, ordered, is_throwaway, seconds):
     now = [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    set_clock(monkeypatch, lambda: now[0])
     store = Store(tmp_path / "s")
     store.prepare()
     lock = leases.lock(store.server_lock)
@@ -136,7 +143,7 @@ def test_no_server_outlives_its_last_user_for_long(tmp_path, monkeypatch, idle, 
     supervisor = make_supervisor(store, lock.descriptor)
     last_use = supervisor._last_use
     ends = []
-    monkeypatch.setattr(time, "monotonic", lambda: last_use + idle)
+    set_clock(monkeypatch, lambda: last_use + idle)
     monkeypatch.setattr(supervisor.process, "end", lambda **options: ends.append(options))
     supervisor._end(None)
     assert ends == [{"is_orderly": True, "max_seconds": pytest.approx(seconds)}]
