@@ -10,8 +10,8 @@
 // entities become one; its `weight` is the highest confidence, or with `costs` -ln of it, so that
 // the cheapest path has the highest product of confidences. A call that counts by confidences leaves
 // out those of (nearly) 0, on which algorithms fail or compute NaN. Without `weighted` there is no
-// weight, which saves 12 MiB. With `loops` each entity has a relationship with itself. An undirected projection (with `types` ['*'], otherwise empty) has one
-// relationship per pair.
+// weight, which saves 12 MiB. With `loops` each entity has a relationship with itself. An undirected
+// projection (with `types` ['*'], otherwise empty) has one relationship per pair.
 // Plan: removing a property that the node never has locks the node and writes nothing, so only one
 // client at a time is admitted. The inner transaction runs on a thread of another pool: the library
 // keeps the pages of each projection in thread-local memory, and the Bolt threads are many and live

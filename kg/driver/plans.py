@@ -15,9 +15,9 @@ from mcp_context_persistence.kg.errors import ContextPersistenceError
 
 log = logging.getLogger(__name__)
 
-# Folders of the statements of most calls, and of the others that callers expect to be quick.
+# Folders of the statements of most calls, and of rarer ones that callers expect to be quick too.
 FREQUENT = ("search", "conversation", "namespace", "instruction", "read", "list")
-OTHERS = ("entity", "document", "decision", "relationship", "delete", "traverse", "maintenance")
+RARE = ("entity", "document", "decision", "relationship", "delete", "traverse", "maintenance")
 
 
 @dataclass(frozen=True, kw_only=True)

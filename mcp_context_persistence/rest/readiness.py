@@ -146,4 +146,4 @@ class Readiness:
             plans.plan_statements(graph, plans.FREQUENT, is_stopped=is_stopped)
         finally:
             self._is_planned.set()
-        plans.plan_statements(graph, plans.OTHERS, is_stopped=is_stopped)
+        plans.plan_statements(graph, plans.RARE, is_stopped=is_stopped)

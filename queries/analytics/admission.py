@@ -244,7 +244,7 @@ class Admission:
             if row["admitted"]:
                 return
             try:
-                self._repeat(statement, batch, row)
+                self._project_when_admitted(statement, batch, row)
             except DatabaseError as error:
                 if self._graph.seconds_left > 0:
                     raise
@@ -253,8 +253,10 @@ class Admission:
                 if batch["queued_ms"] is not None:
                     self._leave_queue()
 
-    def _repeat(self, statement: Statement[Row], batch: dict[str, Any], row: Row) -> None:
-        """Project as soon as there is memory; `row` says that there was none."""
+    def _project_when_admitted(
+        self, statement: Statement[Row], batch: dict[str, Any], row: Row
+    ) -> None:
+        """Repeat the statement until there is memory; `row` says that there was none."""
         pause, queued, swept = FIRST_PAUSE_SECONDS, -math.inf, -math.inf
         while not row["admitted"]:
             if time.monotonic() - swept > SWEEP_SECONDS:

@@ -20,7 +20,7 @@ def test_all_statements_are_planned_and_nothing_is_changed(graph, client, caplog
     client.save_document("plan", "The harbor office plans the winter.")
     before = client.get_conversation_stats().stats
     caplog.set_level(logging.DEBUG, plans.__name__)
-    plans.plan_statements(graph, (*plans.FREQUENT, *plans.OTHERS))
+    plans.plan_statements(graph, (*plans.FREQUENT, *plans.RARE))
     assert caplog.messages == []
     assert client.get_conversation_stats().stats == before
     assert client.get_document("plan")
@@ -28,7 +28,7 @@ def test_all_statements_are_planned_and_nothing_is_changed(graph, client, caplog
 
 def test_the_folders_exist_and_the_first_ones_come_first():
     folders = {name.partition("/")[0] for name in cypher.list_names()}
-    assert {*plans.FREQUENT, *plans.OTHERS} <= folders
+    assert {*plans.FREQUENT, *plans.RARE} <= folders
     names: list[str] = []
 
     class Recorder:
