@@ -202,7 +202,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
             "The local server's supervisor did not start in time: try again.", retryable=True
         ) from error
     finally:
-        lock.close()  # the supervisor's copy holds the lock now
+        lock.close_copy()  # the supervisor's holds the lock now
     return nonce
 
 

@@ -1,8 +1,9 @@
 """Who uses a store, by locks that the kernel frees at any death. Standard library only.
 
 A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
-The kernel frees a lock when the last copy of its descriptor is closed. A forked child inherits
-copies and closes them at once, also that of a lock which a thread of the parent is just taking.
+The kernel frees a lock when its process says so, or when the last copy of its descriptor is closed.
+A forked child inherits copies and closes them at once, also that of a lock which a thread of the
+parent is just taking. A child that is to run another program holds copies until that program starts.
 """
 
 import contextlib
@@ -55,11 +56,18 @@ class Lock:
         return self.descriptor >= 0
 
     def close(self) -> None:
-        """Free the lock; may be called again."""
+        """Free the lock, whoever has inherited a copy; may be called again."""
         with _registry_lock:
-            _open_locks.discard(self)
-            _own_leases.discard(self)
-            self.__del__()
+            if self.is_open:
+                with contextlib.suppress(OSError):  # closing frees it where nobody has a copy
+                    fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+            self.close_copy()
+
+    def close_copy(self) -> None:
+        """Close the descriptor alone: the process that has another copy still holds the lock."""
+        _open_locks.discard(self)
+        _own_leases.discard(self)
+        self.__del__()
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         descriptor, self.descriptor = self.descriptor, -1
@@ -228,7 +236,7 @@ def _close_parents_locks() -> None:
     global _registry_lock  # noqa: PLW0603 - one per process
     _registry_lock = threading.RLock()  # the fork took the old one
     for inherited in list(_open_locks):
-        inherited.close()
+        inherited.close_copy()
 
 
 os.register_at_fork(

@@ -62,6 +62,14 @@ def test_a_lock_that_others_hold_cannot_be_taken(tmp_path):
     assert not leases.is_locked(tmp_path / "a")
 
 
+def test_a_lock_is_free_once_it_is_closed_although_a_child_has_a_copy(tmp_path):
+    lease = leases.take_lease(tmp_path)
+    copy = os.dup(lease[1].descriptor)  # as a child has until it runs its program
+    lease[1].close()
+    assert leases.list_holders(tmp_path) == []
+    os.close(copy)
+
+
 def test_the_owner_of_a_lock_is_found(tmp_path):
     taken = leases.lock(tmp_path / "lock")
     assert leases.find_owner(tmp_path / "lock") in {os.getpid(), 0}
