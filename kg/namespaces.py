@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 _LOG_PREFIX = "neostore.transaction.db."  # Neo4j's transaction logs; not those of its checkpoints
 _LogState = tuple[tuple[str, int, int, int], ...]
@@ -53,11 +53,11 @@ def read_settled_merges(namespace: str) -> Statement[int]:
     )
 
 
-def touch(namespace: str, vector_state: VectorState | None = None) -> Statement[str]:
+def touch(namespace: str, guard: WriteGuard | None = None) -> Statement[str]:
     """Give the namespace another version; the end of a transaction that wrote `vectors`."""
     batch = {
         "namespace": namespace,
-        "expected_state": vector_state.guard_parameters() if vector_state else None,
+        "expected_state": guard.parameters() if guard else None,
     }
     return Statement(
         name="namespace/touch", parameters={"batch": batch}, read=_read_version, writes=True

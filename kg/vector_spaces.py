@@ -49,7 +49,7 @@ class VectorSpace:
 
 @dataclass(frozen=True, kw_only=True)
 class VectorState:
-    """The vector spaces of a namespace, as they were read, and what a write takes for granted.
+    """The vector spaces of a namespace, as they were read.
 
     Attributes:
         active: The vectors in use.
@@ -59,11 +59,6 @@ class VectorState:
             removed), `filling`, `dropped` or `stopped` (the same, but nobody goes on with it), or
             `previous`.
         merges: How often entities of the namespace were merged, or that was undone.
-        ids: Entities that a write names; nothing is written where one of them is merged by then.
-        followed: Which merged entities a write replaced by which others; nothing is written where
-            that is outdated by then.
-        spellings: The names of new entities; nothing is written where another spelling of one of
-            them is stored by then.
     """
 
     active: VectorSpace
@@ -71,23 +66,10 @@ class VectorState:
     inactive: VectorSpace | None = None
     progress: MigrationPhase | None = None
     merges: int = 0
-    ids: tuple[str, ...] = ()
-    followed: tuple[tuple[str, str], ...] = ()
-    spellings: tuple[Mapping[str, Any], ...] = ()
 
-    def guard_parameters(self) -> dict[str, Any]:
-        """Return the parameter `expected_state`, which the guards of statements compare."""
-        return {
-            "model": self.active.model,
-            "size": self.active.size,
-            "vector_property": self.active.property_name,
-            "inactive_property": self.inactive.property_name if self.inactive else NO_PROPERTY,
-            "revision": self.revision,
-            "merges": self.merges,
-            "ids": list(self.ids),
-            "followed": [{"id": merged, "into": target} for merged, target in self.followed],
-            "spellings": list(self.spellings),
-        }
+    def guard(self) -> "WriteGuard":
+        """Return the guard of a write that only takes the vector spaces for granted."""
+        return WriteGuard(vector_state=self, merges=self.merges)
 
     def is_current(self, row: Row) -> bool:
         """Return whether a search saw this state.
@@ -98,6 +80,41 @@ class VectorState:
         return row["revision"] is None or (
             row["revision"] == self.revision and row["model"] == self.active.model
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriteGuard:
+    """What a write takes for granted; nothing is written where it is outdated.
+
+    Attributes:
+        vector_state: The vector spaces.
+        merges: How often entities of the namespace were merged, or that was undone.
+        ids: Entities that the write names; none of them may be merged by then.
+        followed: Which merged entities the write replaced by which others.
+        spellings: The names of new entities; no other spelling of one of them may be stored by
+            then.
+    """
+
+    vector_state: VectorState
+    merges: int
+    ids: tuple[str, ...] = ()
+    followed: tuple[tuple[str, str], ...] = ()
+    spellings: tuple[Mapping[str, Any], ...] = ()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameter `expected_state`, which the guards of statements compare."""
+        active, inactive = self.vector_state.active, self.vector_state.inactive
+        return {
+            "model": active.model,
+            "size": active.size,
+            "vector_property": active.property_name,
+            "inactive_property": inactive.property_name if inactive else NO_PROPERTY,
+            "revision": self.vector_state.revision,
+            "merges": self.merges,
+            "ids": list(self.ids),
+            "followed": [{"id": merged, "into": target} for merged, target in self.followed],
+            "spellings": list(self.spellings),
+        }
 
 
 def choose_first_property(size: int, first_index_dimension: int) -> str:

@@ -15,7 +15,7 @@ from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.merging import mentions, statements
 from mcp_context_persistence.kg.merging import relationships as relations
 from mcp_context_persistence.kg.stored_json import load_stored
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 NAMES = ("aliases", "content", "facets")  # properties that a merge changes
@@ -29,7 +29,7 @@ def merge_entities(
     duplicate_ids: Sequence[str],
     *,
     reason: Mapping[str, Any],
-    vector_state: VectorState,
+    guard: WriteGuard,
     now: int,
 ) -> dict[str, int]:
     """Merge entities into one, inside one transaction.
@@ -41,7 +41,7 @@ def merge_entities(
         keep_id: Id of the entity that is kept.
         duplicate_ids: Ids of the entities that are merged into it.
         reason: Properties of the merge that say who did it, and why.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         now: Milliseconds since 1970.
 
     Returns:
@@ -77,14 +77,14 @@ def merge_entities(
     node = {
         **reason,
         "id": merge_id,
-        "place": vector_state.merges + 1,
+        "place": guard.merges + 1,
         "kept_id": keep_id,
         "merged_ids": sorted(duplicate_ids),
         "merged_labels": [row["label"] for row in rows.merged],
         "snapshot": json.dumps(snapshot, ensure_ascii=False),
         "counts": json.dumps(counts),
     }
-    run(statements.apply(namespace, rows, node, vector_state, undo=False, now=now))
+    run(statements.apply(namespace, rows, node, guard, undo=False, now=now))
     return counts
 
 

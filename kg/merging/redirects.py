@@ -4,13 +4,13 @@ Functions that return a `Statement` only build it; the caller runs it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.driver.statement import Row, Statement
 from mcp_context_persistence.kg.identifiers import fold_name
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import VectorState, WriteGuard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +32,14 @@ class Redirects:
         """For the folded form of each merged id the id itself."""
         return {fold_name(merged_id): merged_id for merged_id in sorted(self.direct)}
 
-    def guard_vectors(
+    def guard_write(
         self,
         vector_state: VectorState,
         ids: Iterable[str],
         followed: Iterable[str],
         new_names: Iterable[Mapping[str, Any]] = (),
-    ) -> VectorState:
-        """Return the vector state with which a write checks that these redirects are still valid.
+    ) -> WriteGuard:
+        """Return the guard with which a write checks that these redirects are still valid.
 
         Args:
             vector_state: The namespace's vector state.
@@ -54,8 +54,8 @@ class Redirects:
             while step in self.direct and step not in pairs:
                 pairs[step] = self.direct[step]
                 step = self.direct[step]
-        return replace(
-            vector_state,
+        return WriteGuard(
+            vector_state=vector_state,
             merges=self.merges,
             ids=tuple(ids),
             followed=tuple(sorted(pairs.items())),

@@ -6,7 +6,7 @@ from typing import Any
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is, complete
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 MAX_RELATED = 1_000  # conversations and documents, and neighbors, by which an entity is compared
 
@@ -99,7 +99,7 @@ def apply(
     namespace: str,
     rows: MergeRows,
     merge: Mapping[str, Any],
-    vector_state: VectorState,
+    guard: WriteGuard,
     *,
     undo: bool,
     now: int,
@@ -111,6 +111,6 @@ def apply(
         **{name: list(getattr(rows, name)) for name in MergeRows.__dataclass_fields__},
         "merge": dict(merge),
         "undo": undo,
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="merge/apply", parameters={"batch": batch}, read=as_is, writes=True)

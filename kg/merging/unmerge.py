@@ -14,7 +14,7 @@ from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.schema.type_limits import collect_types, register_types
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.text.terms import text_properties
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 _OWN = ("name", "type", "description", "confidence", "metadata")
 
@@ -27,7 +27,7 @@ def undo_merge(
     namespace: str,
     row: Row,
     redirects: Redirects,
-    vector_state: VectorState,
+    guard: WriteGuard,
     *,
     entity_vectors: Mapping[str, Any],
     now: int,
@@ -39,7 +39,7 @@ def undo_merge(
         namespace: Name of the namespace.
         row: The merge, as `read_merge` returns it.
         redirects: The namespace's redirects.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         entity_vectors: Vectors of the restored entities, by the model in use.
         now: Milliseconds since 1970.
 
@@ -80,7 +80,7 @@ def undo_merge(
     )
     counts = _count_restored(rows, split, restored_ids)
     node = {"id": row["id"], "undone_ms": now, "counts": json.dumps(counts)}
-    run(statements.apply(namespace, rows, node, vector_state, undo=True, now=now))
+    run(statements.apply(namespace, rows, node, guard, undo=True, now=now))
     stored_types = collect_types(
         (key[1] for key, properties in split.items() if properties is not None), labels.values()
     )

@@ -8,7 +8,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import build_message_id
 from mcp_context_persistence.kg.models import Conversation
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.conversation_diff import ConversationDiff, StoredConversation
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff, StoredMessage
 
@@ -93,7 +93,7 @@ def save(
     namespace: str,
     difference: ConversationDiff,
     findings: Findings,
-    vector_state: VectorState | None,
+    guard: WriteGuard | None,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -105,7 +105,7 @@ def save(
         namespace: Name of the namespace.
         difference: What must be written.
         findings: Vectors, entities and relations of the texts.
-        vector_state: The namespace's vector state; None if there are no vectors and no new text.
+        guard: What the write takes for granted; None if there are no vectors and no new text.
         now: Milliseconds since 1970.
     """
     stale_ids = [
@@ -144,7 +144,7 @@ def save(
         "mentions": list(findings.mentions),
         "relations": list(findings.relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "expected_state": vector_state.guard_parameters() if vector_state else None,
+        "expected_state": guard.parameters() if guard else None,
     }
     return Statement(name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True)
 

@@ -7,7 +7,7 @@ from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_token, build_tokens
 from mcp_context_persistence.kg.models import Decision
 from mcp_context_persistence.kg.text.terms import text_properties
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 
 def save(
@@ -16,7 +16,7 @@ def save(
     *,
     content: str,
     vector: Any,
-    vector_state: VectorState,
+    guard: WriteGuard,
     conversation: Mapping[str, Any],
     entities: Sequence[Mapping[str, Any]],
     now: int,
@@ -28,7 +28,7 @@ def save(
         decision: A validated decision with its id.
         content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         conversation: Properties for its conversation, which is created if it does not exist.
         entities: Rows of the entities that it is about. They must be stored already.
         now: Milliseconds since 1970.
@@ -38,7 +38,7 @@ def save(
         decision,
         content=content,
         vector=vector,
-        vector_state=vector_state,
+        guard=guard,
         entities=entities,
         now=now,
     )
@@ -53,7 +53,7 @@ def propose(
     *,
     content: str,
     vector: Any,
-    vector_state: VectorState,
+    guard: WriteGuard,
     entities: Sequence[Mapping[str, Any]],
     supported: Sequence[str],
     evidence: Mapping[str, str],
@@ -68,7 +68,7 @@ def propose(
         decision: A decision with its id. Its conversation must exist.
         content: The text by which searches find it.
         vector: `(dim,) float32`.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         entities: Rows of the entities that it is about. They must be stored already.
         supported: Ids of the relationships that its words support.
         evidence: For the id of each message that states it, the hash of the message's text.
@@ -79,7 +79,7 @@ def propose(
         decision,
         content=content,
         vector=vector,
-        vector_state=vector_state,
+        guard=guard,
         entities=entities,
         now=now,
     )
@@ -96,7 +96,7 @@ def _decision_batch(
     *,
     content: str,
     vector: Any,
-    vector_state: VectorState,
+    guard: WriteGuard,
     entities: Sequence[Mapping[str, Any]],
     now: int,
 ) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _decision_batch(
         "vector": vector,
         "conversation_token": build_token("kind", "conversation"),
         "entity_ids": [row["id"] for row in entities],
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
 
 

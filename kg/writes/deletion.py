@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,14 +59,12 @@ def read_evidence(namespace: str, message_ids: Sequence[str]) -> Statement[Row]:
 
 
 def save_decision_texts(
-    namespace: str, rows: Sequence[Row], vector_state: VectorState, *, now: int
+    namespace: str, rows: Sequence[Row], guard: WriteGuard, *, now: int
 ) -> Statement[Row]:
     """Replace the text of decisions; `touch` with the same vector state must follow."""
     return Statement(
         name="delete/decision_texts",
-        parameters=_batch(
-            namespace, now=now, rows=list(rows), expected_state=vector_state.guard_parameters()
-        ),
+        parameters=_batch(namespace, now=now, rows=list(rows), expected_state=guard.parameters()),
         read=as_is,
         writes=True,
     )

@@ -10,7 +10,7 @@ from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.filter_tokens import build_own_tokens, build_tokens, read_project
 from mcp_context_persistence.kg.identifiers import digest
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 
 def read_state(namespace: str, document_id: str) -> Statement[Row]:
@@ -87,7 +87,7 @@ def save(
     passages: Sequence[Mapping[str, Any]],
     entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vector_state: VectorState,
+    guard: WriteGuard,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -101,7 +101,7 @@ def save(
         entities: Rows of the entities that they mention. `entities.store` must have stored them in
             the same transaction.
         relations: Rows of the relationships that they support, stored likewise.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -113,6 +113,6 @@ def save(
         "descriptions": {row["id"]: row["properties"]["description"] for row in entities},
         "evidence": {row["properties"]["id"]: row["properties"]["evidence"] for row in relations},
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="document/save", parameters={"batch": batch}, read=as_is, writes=True)

@@ -13,7 +13,7 @@ from mcp_context_persistence.kg.identifiers import (
     split_name,
 )
 from mcp_context_persistence.kg.text.terms import text_properties
-from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState
+from mcp_context_persistence.kg.vector_spaces import NO_PROPERTY, VectorState, WriteGuard
 from mcp_context_persistence.kg.writes.upsert import EntityRow, RelationshipRow
 
 
@@ -69,7 +69,7 @@ def build_name_tokens(entity_id: str, name: str, aliases: Sequence[str]) -> list
 def save_entities(
     namespace: str,
     upserts: Sequence[tuple[EntityRow, Mapping[str, Any] | None, Any]],
-    vector_state: VectorState,
+    guard: WriteGuard,
     *,
     now: int,
 ) -> Statement[Row]:
@@ -79,7 +79,7 @@ def save_entities(
         namespace: Name of the namespace.
         upserts: For each entity the new row, the stored properties or None, and the new vector or
             None.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -89,7 +89,7 @@ def save_entities(
             _entity_parameters(namespace, row, stored, vector, now=now)
             for row, stored, vector in sorted(upserts, key=lambda upsert: upsert[0].id)
         ],
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="entity/save", parameters={"batch": batch}, read=as_is, writes=True)
 
@@ -182,7 +182,7 @@ def save_relationships(
 def read_entities(
     namespace: str, ids: Sequence[str], vector_state: VectorState | None = None
 ) -> Statement[Row]:
-    """Read entities by id. The column `has_vector` refers to the vector space of `vectors`."""
+    """Read entities by id. The column `has_vector` refers to the vectors in use."""
     batch = {
         "namespace": namespace,
         "ids": list(ids),
@@ -222,7 +222,7 @@ def store(
     *,
     entities: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vector_state: VectorState,
+    guard: WriteGuard,
     now: int,
     last: bool,
 ) -> Statement[Row]:
@@ -232,7 +232,7 @@ def store(
         namespace: Name of the namespace.
         entities: Rows of entities, sorted by id.
         relations: Rows of relationships.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         now: Milliseconds since 1970.
         last: Whether no later statement of the transaction writes vectors.
     """
@@ -243,7 +243,7 @@ def store(
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "last": last,
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="entity/store", parameters={"batch": batch}, read=as_is, writes=True)
 

@@ -9,7 +9,7 @@ from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.namespaces import touch
 from mcp_context_persistence.kg.schema.type_limits import Types, collect_types
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.entities import (
     claim_entities,
     entity_text,
@@ -66,7 +66,7 @@ def update_graph(
     entities: Sequence[EntityRow],
     relationships: Sequence[RelationshipRow],
     embed: Callable[[Sequence[str]], Sequence[Any]],
-    vector_state: VectorState | None,
+    guard: WriteGuard | None,
     *,
     strategy: Strategy,
     register: Callable[[Run, Types], None],
@@ -80,7 +80,7 @@ def update_graph(
         entities: The entities of the request.
         relationships: The relationships of the request.
         embed: Returns a vector for each text.
-        vector_state: The namespace's vector state; None if there are no entities.
+        guard: What the write takes for granted; None if there are no entities.
         strategy: How to combine them with the stored ones.
         register: Adds the stored types to those of the namespace, within its limits.
         now: Milliseconds since 1970.
@@ -92,15 +92,13 @@ def update_graph(
         NotFoundError: An end of a relationship is neither stored nor among `entities`; nothing is
             written.
     """
-    upserts = _upsert_entities(
-        run, namespace, entities, embed, vector_state, strategy=strategy, now=now
-    )
+    upserts = _upsert_entities(run, namespace, entities, embed, guard, strategy=strategy, now=now)
     ends_resolved, ids = _resolve_ends(run, namespace, relationships)
     changed, stored_keys = _upsert_relationships(
         run, namespace, ends_resolved, ids, strategy=strategy, now=now
     )
     if upserts:
-        run(touch(namespace, vector_state))
+        run(touch(namespace, guard))
     register(
         run,
         collect_types(
@@ -128,16 +126,16 @@ def _upsert_entities(
     namespace: str,
     entities: Sequence[EntityRow],
     embed: Callable[[Sequence[str]], Sequence[Any]],
-    vector_state: VectorState | None,
+    guard: WriteGuard | None,
     *,
     strategy: Strategy,
     now: int,
 ) -> list[tuple[EntityRow, Mapping[str, Any] | None, Any]]:
     """Write entities, and return what was written as `save_entities` takes it."""
-    if not vector_state:
+    if not guard:
         return []
     ids = [entity.id for entity in entities]
-    stored = run(claim_entities(namespace, ids, vector_state, now=now))
+    stored = run(claim_entities(namespace, ids, guard.vector_state, now=now))
     combined = combine_with_stored(entities, stored, strategy)
     texts = [entity_text(row) for row, _, needs_vector in combined if needs_vector]
     new_vectors = iter(embed(texts) if texts else ())
@@ -146,7 +144,7 @@ def _upsert_entities(
         for row, properties, needs_vector in combined
     ]
     if upserts:
-        run(save_entities(namespace, upserts, vector_state, now=now))
+        run(save_entities(namespace, upserts, guard, now=now))
     return upserts
 
 

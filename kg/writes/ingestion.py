@@ -6,7 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg import validation
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import build_label, build_relationship_id
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 
@@ -59,14 +59,14 @@ def build_entity_row(
 
 
 def save_entities(
-    namespace: str, rows: Sequence[Mapping[str, Any]], vector_state: VectorState, *, now: int
+    namespace: str, rows: Sequence[Mapping[str, Any]], guard: WriteGuard, *, now: int
 ) -> Statement[Row]:
     """Write entities that `claim_entities` has locked, in the same transaction."""
     batch = {
         "namespace": namespace,
         "now": now,
         "entities": sorted(rows, key=lambda row: str(row["id"])),
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="entity/save", parameters={"batch": batch}, read=as_is, writes=True)
 

@@ -12,7 +12,7 @@ from mcp_context_persistence.kg.identifiers import (
     digest,
 )
 from mcp_context_persistence.kg.text.terms import text_properties
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 
 _ADDRESS_CHARACTERS = 200  # a longer address is its digest
 _FIRST_MS = 2**62  # is added to times, so that none is negative
@@ -86,7 +86,7 @@ def save(
     *,
     scope: str,
     vector: Any,
-    vector_state: VectorState,
+    guard: WriteGuard,
     stated_ms: int | None = None,
 ) -> tuple[str, Statement[Row]]:
     """Return the id of an instruction without a message, and the statement that writes it.
@@ -96,7 +96,7 @@ def save(
         instruction: The instruction.
         scope: Its scope.
         vector: `(dim,) float32`.
-        vector_state: The state of the vectors, for the guard.
+        guard: What the write takes for granted.
         stated_ms: When it was stated; None for the present time of the server.
     """
     instruction_id = build_saved_instruction_id(instruction.kind, scope, instruction.text)
@@ -105,7 +105,7 @@ def save(
         "id": instruction_id,
         "stated_ms": stated_ms,
         "vector": vector,
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
         "properties": {
             **_build_properties(instruction),
             **text_properties(instruction.text),

@@ -6,7 +6,7 @@ from typing import Any
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.identifiers import build_label
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 
@@ -83,7 +83,7 @@ def apply(
     entities: Sequence[Mapping[str, Any]],
     retyped: Sequence[Mapping[str, Any]],
     relations: Sequence[Mapping[str, Any]],
-    vector_state: VectorState,
+    guard: WriteGuard,
     now: int,
 ) -> Statement[Row]:
     """Replace the mentions of texts. Texts that have changed since they were read are skipped.
@@ -95,7 +95,7 @@ def apply(
         entities: Rows of the mentioned entities, sorted by id.
         retyped: Rows of entities whose type changes.
         relations: Rows of the relationships that the texts support.
-        vector_state: The namespace's vector state.
+        guard: What the write takes for granted.
         now: Milliseconds since 1970.
     """
     batch = {
@@ -106,6 +106,6 @@ def apply(
         "retyped": list(retyped),
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "expected_state": vector_state.guard_parameters(),
+        "expected_state": guard.parameters(),
     }
     return Statement(name="reextract/apply", parameters={"batch": batch}, read=as_is, writes=True)

@@ -110,7 +110,7 @@ class _Append:
         if changes.is_unchanged:
             return difference, analysis
         statement = statements.save(
-            engine.namespace, changes, analysis.findings, analysis.vector_state, now=state.now
+            engine.namespace, changes, analysis.findings, analysis.guard, now=state.now
         )
         return (difference, analysis) if write(statement, analysis.types) else None
 

@@ -171,7 +171,7 @@ class ConversationSave:
                 raise LockNeededError
             quoting = _find_quoting(engine, run, difference)
         statement = statements.save(
-            engine.namespace, difference, analysis.findings, analysis.vector_state, now=state.now
+            engine.namespace, difference, analysis.findings, analysis.guard, now=state.now
         )
         if not write(statement, analysis.types):
             return None

@@ -34,8 +34,7 @@ def shorten_decisions(engine: Engine, run: Run, decisions: Sequence[Row], *, now
             properties |= text_properties(content)
             vector = model.embedder.embed_query(content)
         rows.append({"id": decision["id"], "properties": properties, "vector": vector})
-    written = run(
-        statements.save_decision_texts(engine.namespace, rows, model.vector_state, now=now)
-    )
-    run(touch(engine.namespace, model.vector_state))
+    guard = model.vector_state.guard()
+    written = run(statements.save_decision_texts(engine.namespace, rows, guard, now=now))
+    run(touch(engine.namespace, guard))
     return sum(row["entities"] for row in written)

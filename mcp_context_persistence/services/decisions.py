@@ -91,7 +91,7 @@ def _prepare(
     return knowledge, {
         "content": content,
         "vector": vector,
-        "vector_state": knowledge.vector_state,
+        "guard": knowledge.guard,
         "entities": knowledge.rows.entities,
         "now": now,
     }

@@ -108,7 +108,7 @@ def _write_document(
         rows,
         knowledge.rows.entities,
         knowledge.rows.relations,
-        knowledge.vector_state,
+        knowledge.guard,
         now=now,
     )
     row: Row = store_knowledge_with(

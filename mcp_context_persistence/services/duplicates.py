@@ -216,7 +216,7 @@ def _write_merge(
     now: int,
 ) -> tuple[str, list[str], Mapping[str, int]]:
     """Merge entities in one transaction; return the kept id, the merged ids, and the counts."""
-    vector_state = engine.embeddings.current().vector_state
+    guard = engine.embeddings.current().vector_state.guard()
     ids = engine.state.resolve_entities(references)
     kept_id = ids["keep_id"]
     merged_ids = sorted({entity_id for field, entity_id in ids.items() if field != "keep_id"})
@@ -234,7 +234,7 @@ def _write_merge(
             kept_id,
             merged_ids,
             reason=provenance,
-            vector_state=vector_state,
+            guard=guard,
             now=now,
         )
 
@@ -302,7 +302,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
     def undo_or_read() -> UndoMergeResponse:
         embedding = engine.embeddings.current()
-        vector_state, names = embedding.vector_state, engine.state.redirects()
+        guard, names = embedding.vector_state.guard(), engine.state.redirects()
         # Read before the merge: one that is undone meanwhile must be found undone, not deleted.
         undo_orders = engine.graph.run(statements.read_later_merges(engine.namespace, [checked_id]))
         rows = engine.graph.run(statements.read_merge(engine.namespace, checked_id))
@@ -320,7 +320,7 @@ def undo_merge(engine: Engine, merge_id: object) -> UndoMergeResponse:
 
         def work(run: Run) -> dict[str, int]:
             return unmerge.undo_merge(
-                run, engine.namespace, row, names, vector_state, entity_vectors=embedded, now=now
+                run, engine.namespace, row, names, guard, entity_vectors=embedded, now=now
             )
 
         return build_response(row, engine.graph.transact(work, name="undo_merge"))

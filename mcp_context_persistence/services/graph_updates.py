@@ -81,8 +81,8 @@ def _write_update(
                 if stale
             ]
         )
-    vector_state = (
-        merged.guard_vectors(
+    guard = (
+        merged.guard_write(
             embedding.vector_state,
             (row.id for row in entity_rows),
             given_ids,
@@ -94,7 +94,7 @@ def _write_update(
     options: dict[str, Any] = {"strategy": strategy, "register": engine.types.register, "now": now}
     return engine.types.transact(
         lambda run: graph_update.update_graph(
-            run, engine.namespace, entity_rows, relationship_rows, embed, vector_state, **options
+            run, engine.namespace, entity_rows, relationship_rows, embed, guard, **options
         ),
         name="update_knowledge_graph",
     )

@@ -110,11 +110,13 @@ def _ingest_entities(engine: Engine, items: Sequence[transfer.ExportedEntity]) -
                 "items: an entity of the same id was merged into another one here; undo that "
                 "merge, or use another namespace"
             )
-        state = redirects.guard_vectors(model.vector_state, list(by_id), list(by_id), ())
+        guard = redirects.guard_write(model.vector_state, list(by_id), list(by_id), ())
         vectors = model.embedder.embed([_text_to_embed(item) for item in by_id.values()])
 
         def work(run: Run) -> None:
-            claimed = run(entities.claim_entities(engine.namespace, list(by_id), state, now=now))
+            claimed = run(
+                entities.claim_entities(engine.namespace, list(by_id), model.vector_state, now=now)
+            )
             types = {row["id"]: row["properties"]["type"] for row in claimed}
             rows = [
                 ingestion.build_entity_row(
@@ -128,8 +130,8 @@ def _ingest_entities(engine: Engine, items: Sequence[transfer.ExportedEntity]) -
                 )
                 for item, vector in zip(by_id.values(), vectors, strict=True)
             ]
-            run(ingestion.save_entities(engine.namespace, rows, state, now=now))
-            run(touch(engine.namespace, state))
+            run(ingestion.save_entities(engine.namespace, rows, guard, now=now))
+            run(touch(engine.namespace, guard))
             engine.types.register(run, collect_types((), labels))
 
         engine.types.transact(work, name="ingest_items")

@@ -41,7 +41,7 @@ def _write_decision(engine: Engine, item: transfer.ExportedDecision, *, now: int
         decision,
         content=content,
         vector=model.embedder.embed_query(content),
-        vector_state=model.vector_state,
+        guard=model.vector_state.guard(),
         conversation=conversation_diff.conversation_properties(
             engine.namespace,
             item.conversation_id,
@@ -111,7 +111,7 @@ def _write_instruction(engine: Engine, item: transfer.ExportedInstruction) -> No
             stated,
             scope=item.scope,
             vector=model.embedder.embed([item.text])[0],
-            vector_state=model.vector_state,
+            guard=model.vector_state.guard(),
             stated_ms=to_milliseconds(item.timestamp) if item.timestamp else None,
         )
         engine.graph.run(statement)

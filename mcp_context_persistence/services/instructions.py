@@ -89,7 +89,7 @@ def save_instruction(
             stated,
             scope=stated.topic or ALWAYS,
             vector=model.embedder.embed([checked_text])[0],
-            vector_state=model.vector_state,
+            guard=model.vector_state.guard(),
         )
         return instruction_id, engine.graph.run(statement)[0]
 

@@ -17,7 +17,7 @@ from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.ingest.spellings import replace_ids, unify_spellings
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.merging.redirects import Redirects
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes import entities
 from mcp_context_persistence.kg.writes.spellings import NewName, find_stored
 from mcp_context_persistence.runtime.embedding_models import ActiveModel
@@ -54,11 +54,10 @@ class EmbeddedKnowledge(Knowledge):
     """Entities and relationships with the vectors of the entities.
 
     Attributes:
-        vector_state: The vector state with which a write checks that the embedding model and the
-            redirects are still valid.
+        guard: With it a write checks that the embedding model and the redirects are still valid.
     """
 
-    vector_state: VectorState
+    guard: WriteGuard
 
 
 def extract_texts(engine: Engine, texts: Sequence[str]) -> list[Extraction]:
@@ -132,14 +131,14 @@ def build_knowledge(
 
 
 def embed_knowledge(knowledge: Knowledge, model: ActiveModel) -> EmbeddedKnowledge:
-    """Add the vectors of the entities, and the vector state for the write."""
+    """Add the vectors of the entities, and the guard of the write."""
     rows = knowledge.rows
     return EmbeddedKnowledge(
         extractions=knowledge.extractions,
         rows=embed_entities(rows, model.embedder),
         redirects=knowledge.redirects,
         new_names=knowledge.new_names,
-        vector_state=knowledge.redirects.guard_vectors(
+        guard=knowledge.redirects.guard_write(
             model.vector_state,
             rows.ids,
             rows.redirected_ids,
@@ -223,7 +222,7 @@ def _build_statement(
         engine.namespace,
         entities=knowledge.rows.entities,
         relations=knowledge.rows.relations,
-        vector_state=knowledge.vector_state,
+        guard=knowledge.guard,
         now=now,
         last=is_last,
     )

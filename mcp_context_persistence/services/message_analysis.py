@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.pipeline import AnalysisCache, KeyedText, analyze_texts
 from mcp_context_persistence.kg.schema.type_limits import Types
-from mcp_context_persistence.kg.vector_spaces import VectorState
+from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.conversations import Findings
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff
 from mcp_context_persistence.runtime.engine import Engine
@@ -23,14 +23,14 @@ class MessageAnalysis:
 
     Attributes:
         findings: Rows for the statement that writes them.
-        vector_state: The vector state for that statement; None where nothing was analyzed.
+        guard: What that statement takes for granted; None where nothing was analyzed.
         types: Relationship types and labels of the rows.
         embedded_count: How many vectors were computed.
         is_truncated: Whether a message mentions more entities than are read of one text.
     """
 
     findings: Findings = field(default_factory=Findings)
-    vector_state: VectorState | None = None
+    guard: WriteGuard | None = None
     types: Types = field(default_factory=Types)
     embedded_count: int = 0
     is_truncated: bool = False
@@ -88,7 +88,7 @@ def analyze_messages(
             relations=knowledge.rows.relations,
             instructions=instructions.build_rows(engine.namespace, stated, model),
         ),
-        vector_state=knowledge.vector_state,
+        guard=knowledge.guard,
         types=knowledge.rows.types,
         embedded_count=sum(map(len, analysis.passages.values())),
         is_truncated=knowledge.is_truncated,

@@ -331,7 +331,7 @@ def _write_page(
         entities=embedded.rows.entities,
         retyped=retyped,
         relations=embedded.rows.relations,
-        vector_state=embedded.vector_state,
+        guard=embedded.guard,
         now=now,
     )
     row: Row = engine.types.run(statement, embedded.rows.types)[0]

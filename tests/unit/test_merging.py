@@ -162,6 +162,6 @@ def test_a_write_names_the_redirects_that_it_followed() -> None:
     vectors = VectorState(
         active=VectorSpace(model="m", size=2, property_name="embedding"), merges=1
     )
-    guard = redirects.guard_vectors(vectors, ["c"], ["a"]).guard_parameters()
+    guard = redirects.guard_write(vectors, ["c"], ["a"]).parameters()
     assert (guard["merges"], guard["ids"]) == (3, ["c"])
     assert guard["followed"] == [{"id": "a", "into": "b"}, {"id": "b", "into": "c"}]
