@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from mcp_context_persistence.cli.exit_codes import InputError
 from mcp_context_persistence.cli.session import Session, uses_options
@@ -21,8 +22,7 @@ STORE_VARIABLES = ("CONTEXT_STORE", "CONTEXT_DB_URL")  # as in the settings
 
 
 @click.group(invoke_without_command=True)
-@uses_options("--store")
-@click.option("--namespace", envvar="CONTEXT_NAMESPACE", default="default", show_default=True)
+@uses_options("--store", "--namespace")
 @click.option(
     "--profile",
     envvar="CONTEXT_MCP_PROFILE",
@@ -42,7 +42,6 @@ def mcp(
     context: click.Context,
     session: Session,
     *,
-    namespace: str,
     profile: str,
     tools: str | None,
     read_only: bool,
@@ -54,6 +53,7 @@ def mcp(
     Example: context-persistence mcp --store ~/memory --namespace work
     """
     if context.invoked_subcommand is not None:
+        _refuse_options_before(context)
         return
     if find_spec("mcp") is None:
         raise click.ClickException(f"this needs the package mcp: {install_command('mcp')}")
@@ -66,8 +66,16 @@ def mcp(
         tools=None if tools is None else [name.strip() for name in tools.split(",")],
         read_only=read_only,
         database_url=session.url,
-        namespace=namespace,
+        namespace=session.namespace,
     )
+
+
+def _refuse_options_before(context: click.Context) -> None:
+    """Refuse options of the server before a subcommand, which would not see them."""
+    for name in ("profile", "tools", "read_only"):
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = name.replace("_", "-")
+            raise InputError(f"give --{option} after the name of the command, not before it")
 
 
 FOR = click.option(
@@ -87,8 +95,7 @@ PROJECT = click.option(
 @mcp.command()
 @FOR
 @PROJECT
-@uses_options("--store")
-@click.option("--namespace", default="default", show_default=True)
+@uses_options("--store", "--namespace")
 @click.option("--profile", type=click.Choice(PROFILES), default="small", show_default=True)
 @click.option("--read-only", is_flag=True, help="No tools that write.")
 @click.option("--env", "variables", multiple=True, help="A variable to pass on; may be repeated.")
@@ -98,7 +105,6 @@ def install(
     *,
     assistant: str,
     project: Path | None,
-    namespace: str,
     profile: str,
     read_only: bool,
     variables: tuple[str, ...],
@@ -114,7 +120,7 @@ def install(
     from mcp_context_persistence.mcp_server.install.assistants import Entry  # noqa: PLC0415
 
     command, first = _find_command()
-    arguments = [*first, "mcp", "--store", _find_store(session), "--namespace", namespace]
+    arguments = [*first, "mcp", "--store", _find_store(session), "--namespace", session.namespace]
     arguments += ["--profile", profile] if profile != "small" else []
     arguments += ["--read-only"] if read_only else []
     entry = Entry(command=command, args=arguments, env=_read_variables(variables))

@@ -15,14 +15,15 @@ SCOPES = ("read", "write", "forget", "admin", "metrics")
 
 
 @click.command()
-@uses_options("--store")
+@uses_options("--store", "--namespace")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="0: a free one."
 )
-@click.option("--namespace", help="The namespace of callers without a key.  [default: default]")
-def serve(session: Session, host: str, port: int, namespace: str | None) -> None:
+def serve(session: Session, host: str, port: int) -> None:
     """Serve the store over HTTP until Ctrl-C or SIGTERM.
+
+    Callers without a key use the namespace of the option, or of the variable CONTEXT_API_NAMESPACE.
 
     Other commands and programs of your user find the service by themselves. A store has one
     service: if it runs already, the command prints its address.
@@ -38,8 +39,8 @@ def serve(session: Session, host: str, port: int, namespace: str | None) -> None
             raise
         raise ValidationError(f"the service needs: {install_command('api')}") from error
     arguments: dict[str, Any] = {"database_url": session.url}
-    if namespace is not None:
-        arguments["namespace"] = namespace
+    if session.is_namespace_option:
+        arguments["namespace"] = session.namespace
     session.check_store(may_create=True)
     settings = ServiceSettings.from_environment(**arguments)
     try:
@@ -87,9 +88,8 @@ FILE = click.option(
 
 
 @keys.command()
-@uses_options("--store")
+@uses_options("--store", "--namespace")
 @FILE
-@click.option("--namespace", default="default", show_default=True, help="The namespace it opens.")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=("read", "write"),
     show_default=True, help="What the key may do; may be repeated.",
@@ -99,14 +99,13 @@ FILE = click.option(
 def create(
     session: Session,
     file: Path | None,
-    namespace: str,
     scopes: tuple[str, ...],
     days: float | None,
     name: str,
 ) -> None:
-    """Make a key and print it; it is shown only once."""
+    """Make a key for the namespace and print it; it is shown only once."""
     _, token = _open_file(session, file).create(
-        namespace=namespace, scopes=scopes, days=days, name=name
+        namespace=session.namespace, scopes=scopes, days=days, name=name
     )
     click.echo(token)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from mcp_context_persistence.cli.exit_codes import InputError, StoreError
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
@@ -25,10 +26,20 @@ F = TypeVar("F", bound=Callable[..., Any] | click.Command)
 
 @dataclass
 class Session:
-    """The options that all commands share."""
+    """The options that all commands share.
+
+    Attributes:
+        store: A folder or a database URL; None where the settings name the store.
+        namespace: The namespace.
+        is_namespace_option: Whether it is that of an option, not of a variable or the default.
+        as_json: Whether JSON is printed.
+        quiet: Whether there are no notes and no progress.
+        debug: Whether an error shows where it comes from.
+    """
 
     store: str | None = None
     namespace: str = "default"
+    is_namespace_option: bool = False
     as_json: bool = False
     quiet: bool = False
     debug: bool = False
@@ -165,6 +176,9 @@ def _keep(context: click.Context, parameter: click.Parameter, value: Any) -> Non
     session = context.find_root().ensure_object(Session)
     if value not in {None, False} and parameter.name:
         setattr(session, parameter.name, value)
+        if parameter.name == "namespace":
+            source = context.get_parameter_source(parameter.name)
+            session.is_namespace_option = source is not ParameterSource.ENVIRONMENT
 
 
 _OPTIONS = (

@@ -13,6 +13,9 @@ from click.testing import CliRunner
 from mcp_context_persistence.cli import main
 from mcp_context_persistence.cli.session import Session
 from mcp_context_persistence.kg import local
+from mcp_context_persistence.mcp_server import stdio
+from mcp_context_persistence.service import server
+from mcp_context_persistence.service.keys import KeyFile
 from tests.doors.test_cli_contract import list_commands
 
 # Each command that needs a store that exists, with the words that it needs.
@@ -189,3 +192,56 @@ def test_people_are_told_how_long_a_server_waits(
     assert client.lingers == 1
     command = f"to keep it running: context-persistence server start {tmp_path / 'new'}\n"
     assert capsys.readouterr().err.endswith(command) is is_noted
+
+
+@pytest.fixture
+def read_namespace(run, monkeypatch, tmp_path):
+    """Run a command and return the namespace that it works on."""
+    seen: list[str] = []
+    monkeypatch.setattr(stdio, "serve", lambda **options: seen.append(options["namespace"]))
+    monkeypatch.setattr(server, "serve", lambda settings, *_, **__: seen.append(settings.namespace))
+
+    def read(before, command, after, **variables):
+        seen.clear()
+        result = run(*before, *command, *after, **variables)
+        assert result.exit_code == 0, result.stderr
+        if command[0] == "keys":
+            (key,) = KeyFile(tmp_path / "keys.json").list_keys()
+            (tmp_path / "keys.json").unlink()
+            return key.namespace
+        if "install" in command:
+            arguments = json.loads(result.stdout)["mcpServers"]["memory"]["args"]
+            return arguments[arguments.index("--namespace") + 1]
+        return seen[0]
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "command",
+    split(
+        "keys create --file keys.json; serve --store a; mcp --store a"
+        "; mcp install --for cursor --print --store a"
+    ),
+    ids=" ".join,
+)
+def test_the_namespace_may_stand_before_and_after_a_command(read_namespace, command):
+    assert read_namespace((), command, ()) == "default"
+    assert read_namespace(("--namespace", "team"), command, ()) == "team"
+    assert read_namespace((), command, ("--namespace", "team")) == "team"
+    assert read_namespace(("--namespace", "a"), command, ("--namespace", "team")) == "team"
+
+
+def test_the_namespace_of_callers_without_a_key_has_a_variable_of_its_own(read_namespace):
+    variables = {"CONTEXT_NAMESPACE": "mine", "CONTEXT_API_NAMESPACE": "visitors"}
+    command = ["serve", "--store", "a"]
+    assert read_namespace((), command, (), **variables) == "visitors"
+    assert read_namespace(("--namespace", "team"), command, (), **variables) == "team"
+    assert read_namespace((), ["mcp"], (), **variables) == "mine"
+
+
+@pytest.mark.parametrize("option", ["--profile full", "--tools recall", "--read-only"])
+def test_options_of_the_mcp_server_are_not_lost_before_a_subcommand(run, option):
+    result = run("mcp", *option.split(), "install", "--for", "cursor", "--print")
+    assert result.exit_code == 2
+    assert option.split()[0] in result.stderr
