@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_context_persistence import __version__
+from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.callers import Credentials
 from mcp_context_persistence.rest.guard import Answer, Guard
 from mcp_context_persistence.rest.local_calls import LocalCalls
@@ -117,11 +118,11 @@ def create_app(
         ValidationError: The environment is not valid.
     """
     settings = settings or ServiceSettings.from_environment()
-    credentials = Credentials(settings, secret)
-    clients, metrics = ClientPool(settings), RequestMetrics()
+    credentials, metrics = Credentials(settings, secret), RequestMetrics()
+    clients, threads = ClientPool(settings), CallThreads(settings.threads)
     readiness, doors = Readiness(clients, settings.namespace), list(build_doors(clients))
     if secret is not None:
-        doors.append(Door(path=calls.PATH, app=LocalCalls(clients)))
+        doors.append(Door(path=calls.PATH, app=LocalCalls(clients, threads)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -136,6 +137,7 @@ def create_app(
         finally:
             await run_sync(readiness.stop)
             await run_sync(clients.close)
+            threads.close()
 
     app = FastAPI(
         title="Context Persistence",
@@ -148,7 +150,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = Service.create(
-        clients, credentials.keys.secret if credentials.keys else None
+        clients, threads, credentials.keys.secret if credentials.keys else None
     )
     _add_routes(app, metrics, doors)
     app.middleware_stack = Guard(

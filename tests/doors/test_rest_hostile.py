@@ -299,7 +299,7 @@ def test_large_bodies_are_read_in_threads(service, http, monkeypatch):
     for size in (10, 50_000):
         body = json.dumps({"query": "x" * size, "limit": 0})
         assert http.post("/v1/search", content=body, headers=JSON).status_code == 422
-    assert "AnyIO worker thread" in names[1]
+    assert "context-persistence-call" in names[1]
     assert names[0] != names[1]
     assert not any(
         asyncio_endpoint(route) for route in service.app.routes if hasattr(route, "endpoint")
