@@ -1,7 +1,6 @@
 """The REST application."""
 
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -9,16 +8,15 @@ from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter, run_sync
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mcp_context_persistence import __version__
-from mcp_context_persistence.kg.errors import ContextPersistenceError
+from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.callers import Credentials
 from mcp_context_persistence.rest.guard import Answer, Guard
 from mcp_context_persistence.rest.local_calls import LocalCalls
@@ -28,13 +26,7 @@ from mcp_context_persistence.rest.operations import (
     Service,
     StrictRoute,
 )
-from mcp_context_persistence.rest.problems import (
-    PROBLEMS,
-    ProblemDetails,
-    ProblemError,
-    from_client_error,
-    from_http_error,
-)
+from mcp_context_persistence.rest.problems import PROBLEMS, ProblemDetails
 from mcp_context_persistence.rest.readiness import Readiness
 from mcp_context_persistence.rest.request_metrics import RequestMetrics
 from mcp_context_persistence.rest.routers import (
@@ -50,6 +42,7 @@ from mcp_context_persistence.rest.routers import (
     texts,
     transfer,
 )
+from mcp_context_persistence.rest.routing import Routes
 from mcp_context_persistence.service import calls
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.lease import (
@@ -59,8 +52,6 @@ from mcp_context_persistence.service.lease import (
     LocalSecret,
 )
 from mcp_context_persistence.service.settings import ServiceSettings
-
-log = logging.getLogger("mcp_context_persistence.service")
 
 ROUTERS = (
     conversations,
@@ -127,11 +118,11 @@ def create_app(
         ValidationError: The environment is not valid.
     """
     settings = settings or ServiceSettings.from_environment()
-    credentials = Credentials(settings, secret)
-    clients, metrics = ClientPool(settings), RequestMetrics()
+    credentials, metrics = Credentials(settings, secret), RequestMetrics()
+    clients, threads = ClientPool(settings), CallThreads(settings.threads)
     readiness, doors = Readiness(clients, settings.namespace), list(build_doors(clients))
     if secret is not None:
-        doors.append(Door(path=calls.PATH, app=LocalCalls(clients)))
+        doors.append(Door(path=calls.PATH, app=LocalCalls(clients, threads)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -146,6 +137,7 @@ def create_app(
         finally:
             await run_sync(readiness.stop)
             await run_sync(clients.close)
+            threads.close()
 
     app = FastAPI(
         title="Context Persistence",
@@ -158,12 +150,11 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = Service.create(
-        clients, credentials.keys.secret if credentials.keys else None
+        clients, threads, credentials.keys.secret if credentials.keys else None
     )
     _add_routes(app, metrics, doors)
-    _add_handlers(app)
-    app.add_middleware(
-        Guard,
+    app.middleware_stack = Guard(
+        Routes(app.router, app.routes),
         settings=settings,
         credentials=credentials,
         metrics=metrics,
@@ -223,45 +214,6 @@ def _json(
     content: Mapping[str, object], *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     return Response(json.dumps(content), status, headers, "application/json")
-
-
-def _add_handlers(app: FastAPI) -> None:
-    """Answer every error with a problem, those of the framework too."""
-
-    def answer(request: Request, problem: ProblemError) -> Response:
-        request_id = getattr(request.state, "request_id", None)
-        if problem.status_code >= 500:
-            log.warning("request %s: %s: %s", request_id, problem.kind, problem.detail)
-        return problem.respond(request_id)
-
-    async def answer_client_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ContextPersistenceError)  # noqa: S101 - as it is registered
-        return answer(request, from_client_error(error))
-
-    async def answer_http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101 - as it is registered
-        problem = from_http_error(error)
-        if problem.status_code == 405:
-            problem.headers = {"Allow": ", ".join(_list_methods(request.scope["path"]))}
-        return answer(request, problem)
-
-    async def answer_failure(request: Request, _error: Exception) -> Response:
-        problem = ProblemError("failed", "the log of the service says why", outcome="unknown")
-        return answer(request, problem)
-
-    app.add_exception_handler(ContextPersistenceError, answer_client_error)
-    app.add_exception_handler(HTTPException, answer_http_error)
-    app.add_exception_handler(Exception, answer_failure)
-
-
-def _list_methods(path: str) -> list[str]:
-    """Return the methods of all routes with this path; the framework knows those of the first."""
-    methods: set[str] = {"GET"} if path == "/metrics" else set()
-    for module in ROUTERS:
-        for route in module.router.routes:
-            if isinstance(route, Route) and route.path_regex.match(path):
-                methods.update(route.methods or ())
-    return sorted(methods)
 
 
 def _describe(app: FastAPI) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
-from mcp_context_persistence.rest.problems import ProblemError, from_client_error
+from mcp_context_persistence.rest.problems import ProblemError, from_client_error, make_failure
 from mcp_context_persistence.rest.request_rate import RequestRate
 from mcp_context_persistence.rest.shares import CLOSE, Shares
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
@@ -92,6 +92,10 @@ class Guard:
             except ContextPersistenceError as error:
                 response = from_client_error(error).respond(request_id)
                 await response(scope, receive, send_marked)
+            except Exception:
+                if not observation.is_answered:
+                    await make_failure().respond(request_id)(scope, receive, send_marked)
+                raise
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

@@ -12,7 +12,6 @@ from types import FunctionType
 from typing import Any
 
 from pydantic import BaseModel
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.models import SaveConversationResponse
+from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.problems import ProblemError, find_class
 from mcp_context_persistence.service.calls import ERROR, PLAIN, RESULT_HEADER, is_served
 from mcp_context_persistence.service.clients import ClientPool
@@ -35,9 +35,9 @@ class _Operation:
 class LocalCalls:
     """An ASGI application behind the guard, which has put the caller into the scope."""
 
-    def __init__(self, clients: ClientPool) -> None:
-        """Take the clients of the service."""
-        self._clients = clients
+    def __init__(self, clients: ClientPool, threads: CallThreads) -> None:
+        """Take the clients of the service, and the threads in which calls run."""
+        self._clients, self._threads = clients, threads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call.
@@ -51,7 +51,7 @@ class LocalCalls:
         if not caller.is_local or request.method != "POST":
             raise ProblemError("no-route", "there is no such address")
         body = await request.body()
-        response = await run_in_threadpool(self._answer, scope, caller.namespace, body)
+        response = await self._threads.run(self._answer, scope, caller.namespace, body)
         await response(scope, receive, send)
 
     def _answer(self, scope: Scope, namespace: str, body: bytes) -> Response:

@@ -10,13 +10,13 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict
 from pydantic import ValidationError as PydanticValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mcp_context_persistence.client import ContextPersistenceClient
 from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.rest import etags
+from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.callers import Caller
 from mcp_context_persistence.rest.cursors import CursorSigner
 from mcp_context_persistence.rest.problems import (
@@ -84,16 +84,19 @@ class Service:
 
     Attributes:
         clients: A client for each namespace.
+        threads: In which calls run.
         cursors: Signs cursors.
     """
 
     clients: ClientPool
+    threads: CallThreads
     cursors: CursorSigner
 
     @classmethod
-    def create(cls, clients: ClientPool, secret: bytes | None) -> "Service":
+    def create(cls, clients: ClientPool, threads: CallThreads, secret: bytes | None) -> "Service":
         """Return the service; without a secret, its cursors are valid until it ends."""
-        return cls(clients=clients, cursors=CursorSigner(secret or secrets.token_bytes(32)))
+        cursors = CursorSigner(secret or secrets.token_bytes(32))
+        return cls(clients=clients, threads=threads, cursors=cursors)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,7 +268,8 @@ class StrictRoute(APIRoute):
             return {}
         check_content_type(request, JSON_TYPE)
         if len(data) > INLINE_BYTES:
-            return {"body": await run_in_threadpool(_read_body, data, self._body_model)}
+            threads: CallThreads = request.app.state.service.threads
+            return {"body": await threads.run(_read_body, data, self._body_model)}
         return {"body": _read_body(data, self._body_model)}
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -274,10 +278,10 @@ class StrictRoute(APIRoute):
         if self._scope not in caller.scopes:
             raise ProblemError("forbidden", f"the key needs the scope {self._scope}")
         arguments = self._read_address(request) | await self.read_body(request)
+        service: Service = request.app.state.service
         if self._has_session:
-            service: Service = request.app.state.service
             arguments["session"] = Session(caller=caller, service=service, request=request)
-        response = await run_in_threadpool(self.endpoint, **arguments)
+        response = await service.threads.run(self.endpoint, **arguments)
         await response(scope, receive, send)
 
     def _read_address(self, request: Request) -> dict[str, Any]:

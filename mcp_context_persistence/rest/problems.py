@@ -142,6 +142,11 @@ def from_client_error(error: ContextPersistenceError) -> ProblemError:
     )
 
 
+def make_failure() -> ProblemError:
+    """Return the problem of a request that failed for a reason that nobody foresaw."""
+    return ProblemError("failed", "the log of the service says why", outcome="unknown")
+
+
 def from_http_error(error: HTTPException) -> ProblemError:
     """Return the problem for an error of the framework, whose text may have what was sent."""
     if isinstance(error, ProblemError):

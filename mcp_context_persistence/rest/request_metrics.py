@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
+NOT_ANSWERED = 499  # no status of a response: the client left before there was one
+
 
 @dataclass
 class Observation:
@@ -17,7 +19,12 @@ class Observation:
         status: Status of the response; 499 where the client left before there was one.
     """
 
-    status: int = 499
+    status: int = NOT_ANSWERED
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the response has begun."""
+        return self.status != NOT_ANSWERED
 
 
 class RequestMetrics:
