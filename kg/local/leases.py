@@ -3,7 +3,7 @@
 A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
 The kernel frees a lock when its process says so, or when the last copy of its descriptor is closed.
 A forked child inherits copies and closes them at once, also that of a lock which a thread of the
-parent is just taking. A child that is to run another program holds copies until that program starts.
+parent is just taking. A child that is to run another program holds copies until it does so.
 """
 
 import contextlib
