@@ -147,8 +147,8 @@ class Store:
         if self.folder.exists() and not self.folder.is_dir():
             raise ValidationError(PATH_IS_FILE)
         try:
-            os.fspath(self.folder).encode()
-        except UnicodeEncodeError as error:
+            os.fsencode(self.folder).decode()
+        except UnicodeError as error:
             raise ValidationError(PATH_IS_NO_TEXT) from error
         try:
             if self.exists():
