@@ -71,9 +71,9 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_an_argument_is_accepted_at_its_limit_and_refused_beyond_it(name):
+def test_an_argument_is_accepted_at_its_limit_and_refused_beyond_it(monkeypatch, name):
     client = ContextPersistenceClient.__new__(ContextPersistenceClient)
-    client._engine = _Engine()
+    monkeypatch.setattr(client, "_engine", _Engine(), raising=False)
     limit = getattr(limits, name)
     with pytest.raises(_Accepted):
         CALLS[name](client, limit)

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 
 import pytest
 
@@ -56,7 +57,7 @@ def homeless(monkeypatch):
 
 def test_java_is_looked_for_where_the_user_has_no_home(homeless, tmp_path, monkeypatch):
     monkeypatch.setattr(java, "FOLDERS", ("~/.jdks", str(tmp_path / "jdks")))
-    monkeypatch.setattr(java.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     monkeypatch.delenv("CONTEXT_JAVA_HOME", raising=False)
     monkeypatch.delenv("JAVA_HOME", raising=False)
     java_home(tmp_path / "jdks" / "21", "21.0.1")

@@ -77,9 +77,7 @@ def test_the_supervisor_finds_the_folder_in_any_locale_of_the_client(
         raise subprocess.TimeoutExpired(command, 1)
 
     monkeypatch.setattr(subprocess, "run", run)
-    monkeypatch.setattr(
-        joining.os, "fsencode", lambda text: text.encode(encoding, "surrogateescape")
-    )
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode(encoding, "surrogateescape"))
     specification = {"store": path.decode(encoding, "surrogateescape")}
     with pytest.raises(DatabaseError):
         joining._spawn(store, specification)

@@ -1,5 +1,6 @@
 """Packages that can be imported once in a process are imported completely, or not at all."""
 
+import importlib
 import os
 import threading
 
@@ -38,8 +39,7 @@ def test_neither_an_interrupt_nor_a_fork_leaves_half_a_package(tmp_path, monkeyp
     make_package(tmp_path, "once_only", PACKAGE)
     with pytest.raises(KeyboardInterrupt):
         import_package("once_only")
-    import once_only_runs as runs
-
+    runs = importlib.import_module("once_only_runs")
     assert in_child(lambda: (runs.starts, runs.ends) == (1, 1))  # the fork waits for the thread
     import_package("once_only")
     assert (runs.starts, runs.ends) == (1, 1)
@@ -62,9 +62,7 @@ def test_a_package_is_imported_where_no_thread_can_be_started(tmp_path, monkeypa
     make_package(tmp_path, "without_thread", "import {name}_runs\n{name}_runs.ends += 1")
     monkeypatch.setattr(threading.Thread, "start", refuse)
     import_package("without_thread")
-    import without_thread_runs as runs
-
-    assert runs.ends == 1
+    assert importlib.import_module("without_thread_runs").ends == 1
 
 
 class _Imported(BaseException):
