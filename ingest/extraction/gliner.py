@@ -19,6 +19,7 @@ from mcp_context_persistence.ingest.models import model_files, registry, torch_t
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.package_import import import_package
 
 RULE_PREFIX = "gliner:"
 
@@ -133,6 +134,7 @@ class GlinerRecognizer:
 
     def _load(self) -> _LoadedModel:
         try:
+            import_package("gliner")
             import gliner  # noqa: PLC0415 - an extra that takes seconds to import
         except ImportError as error:
             raise NLPError(

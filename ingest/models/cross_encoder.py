@@ -15,6 +15,7 @@ from mcp_context_persistence.ingest.models import model_files, registry, torch_t
 from mcp_context_persistence.kg.cached_property import cached_property
 from mcp_context_persistence.kg.errors import SearchError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.package_import import import_package
 
 MAX_TOKENS = 512  # of a query and a text together; the time grows with the square of it
 BATCH = 32
@@ -101,6 +102,7 @@ class CrossEncoder:
     def _load(self) -> Any:
         _check_folder(self._folder)
         try:
+            import_package("sentence_transformers")
             from sentence_transformers import CrossEncoder as Model  # noqa: PLC0415 - takes seconds to import
         except ImportError as error:
             raise SearchError(

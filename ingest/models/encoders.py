@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mcp_context_persistence.ingest.models import minilm, model_files
 from mcp_context_persistence.kg.errors import VectorDBError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.package_import import import_package
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.shell_commands import format_command
 from mcp_context_persistence.kg.system_errors import describe_exhaustion
@@ -149,6 +150,7 @@ def load(folder: Path, *, batch_size: int, device: str | None, threads: int | No
 
             return OnnxEncoder(folder, batch_size=batch_size, threads=threads)
         if is_plain_bert(folder) and _has_torch():
+            import_package("torch")
             from mcp_context_persistence.ingest.models.bert_encoder import BertEncoder  # noqa: PLC0415 - needs torch
 
             return BertEncoder(folder, batch_size=batch_size, device=device, threads=threads)
@@ -173,6 +175,7 @@ def _load_with_library(
     from mcp_context_persistence.ingest.models.sentence_encoder import SentenceEncoder  # noqa: PLC0415 - only for models that it runs
 
     try:
+        import_package("sentence_transformers")
         from sentence_transformers import SentenceTransformer  # noqa: PLC0415 - takes seconds to import
     except ImportError as error:
         raise VectorDBError(
@@ -240,6 +243,7 @@ def _uses_gpu(device: str | None) -> bool:
         return device != "cpu"
     if not any(map(os.path.exists, GPU_FILES)) and shutil.which("nvidia-smi") is None:
         return False
+    import_package("torch")
     import torch  # noqa: PLC0415 - takes seconds to import
 
     return bool(torch.cuda.is_available())

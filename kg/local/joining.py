@@ -181,7 +181,8 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
             process = subprocess.run(  # noqa: S603
                 [*server_specification.supervisor_command(), str(lock.descriptor)],
-                input=json.dumps(specification).encode() + b"\n",
+                # The bytes of its paths: the supervisor reads UTF-8 in every locale of the client.
+                input=os.fsencode(json.dumps(specification, ensure_ascii=False)) + b"\n",
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 pass_fds=(lock.descriptor,),

@@ -3,7 +3,7 @@
 A lease is a file that its process holds locked. Whoever can lock it knows that the process is gone.
 The kernel frees a lock when its process says so, or when the last copy of its descriptor is closed.
 A forked child inherits copies and closes them at once, also that of a lock which a thread of the
-parent is just taking. A child that is to run another program holds copies until that one starts.
+parent is just taking. A child that is to run another program holds copies until it does so.
 """
 
 import contextlib
@@ -27,6 +27,7 @@ if sys.platform == "win32":
 import fcntl
 
 PAUSE_SECONDS = 0.02
+STANDARD_ERROR = 2  # its descriptor, the last one of the standard streams
 
 _registry_lock = threading.RLock()  # reentrant: a signal handler may fork
 _open_locks: "weakref.WeakSet[Lock]" = weakref.WeakSet()
@@ -47,7 +48,7 @@ class Lock:
     def __init__(self, path: Path) -> None:
         """Open the file, which is made where it is missing; it is not locked yet."""
         with _registry_lock:  # no fork between the two
-            self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self.descriptor = _open_file(path)
             _open_locks.add(self)
 
     @property
@@ -73,6 +74,21 @@ class Lock:
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             close(descriptor)
+
+
+def _open_file(path: Path) -> int:
+    """Open a lock file with a descriptor that is none of the standard streams.
+
+    These may be closed. A child that is to run another program would get its own streams there, and
+    would not inherit the lock.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if descriptor > STANDARD_ERROR:
+        return descriptor
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, STANDARD_ERROR + 1)
+    finally:
+        os.close(descriptor)
 
 
 def lock(path: Path, *, seconds: float = 0.0, shared: bool = False) -> Lock | None:

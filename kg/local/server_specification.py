@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import secrets
+import shutil
 import sys
 import time
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from typing import Any
 
 import mcp_context_persistence
 from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import configuration, java, sizes
 from mcp_context_persistence.kg.local.cds_archive import StartCache
 from mcp_context_persistence.kg.local.jars import Jars, provision
@@ -99,7 +102,22 @@ def supervisor_command() -> list[str]:
         "import sys; sys.path.insert(0, sys.argv[1]); "
         "from mcp_context_persistence.kg.local.supervisor import main; main(int(sys.argv[2]))"
     )
-    return [sys.executable, "-E", "-s", "-S", "-X", "utf8", "-c", code, str(root)]
+    return [_find_python(), "-E", "-s", "-S", "-X", "utf8", "-c", code, str(root)]
+
+
+def _find_python() -> str:
+    """Return the program of this Python. In a program that embeds Python, that is another one."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    folders = (sys.exec_prefix, sys.base_exec_prefix)
+    candidates = [os.path.join(folder, "bin", name) for folder in folders]
+    for program in (sys.executable, *candidates, shutil.which(name)):
+        is_python = program and os.path.basename(program).lower().startswith(("python", "pypy"))
+        if program and is_python and os.access(program, os.X_OK):
+            return program
+    raise DatabaseError(
+        f"The local server needs the program {name}, which is not at {candidates[0]} and not on "
+        "the PATH: install it, or start the server with `context-persistence server start`."
+    )
 
 
 def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:

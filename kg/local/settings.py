@@ -2,8 +2,10 @@
 
 import os
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
+from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.sizes import HEAP, PAGE_CACHE
 
 NEO4J_VERSION = "2026.02.3"
@@ -56,10 +58,21 @@ def cache_folder() -> Path:
     """
     folder = os.environ.get("CONTEXT_CACHE_DIR")
     if folder:
-        return Path(folder).expanduser().absolute()
+        return _resolve_cache_folder(folder)
     import platformdirs  # noqa: PLC0415 - takes 30 ms, and the supervisor has no site packages
 
     return Path(platformdirs.user_cache_dir(APPLICATION))
+
+
+@cache  # a server that is started again finds its jars, also where the process has left its folder
+def _resolve_cache_folder(folder: str) -> Path:
+    try:
+        return Path(folder).expanduser().absolute()
+    except (OSError, RuntimeError) as error:
+        raise DatabaseError(
+            "CONTEXT_CACHE_DIR begins with the home of an unknown user, or the process's working "
+            "directory was deleted: set it to an absolute path."
+        ) from error
 
 
 def default_store() -> Path:

@@ -24,6 +24,10 @@ PATH_IS_FILE = (
     "The path of the local store is a file, and a store is a folder: name another path. "
     "The file is untouched."
 )
+PATH_IS_NO_TEXT = (
+    "The path of the local store has bytes that are not UTF-8, and Java would use another folder: "
+    "name another path, or rename the folder. Nothing was changed."
+)
 Phase = Literal["starting", "checking", "running", "stopping", "stopped", "failed"]
 
 
@@ -142,6 +146,10 @@ class Store:
         """
         if self.folder.exists() and not self.folder.is_dir():
             raise ValidationError(PATH_IS_FILE)
+        try:
+            os.fsencode(self.folder).decode()
+        except UnicodeError as error:
+            raise ValidationError(PATH_IS_NO_TEXT) from error
         try:
             if self.exists():
                 self._check_mark()

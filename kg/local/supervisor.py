@@ -149,7 +149,7 @@ class Supervisor:
                 return self._describe_deaths()
 
     def _describe_deaths(self) -> Failure:
-        reason = ""
+        reason = diagnosis.explain_kill(self.process.exit_status)
         if diagnosis.is_heap_exhausted(self.store.logs):
             reason = (
                 ", the last time because its heap was full: give it more memory (max_memory_usage),"
@@ -188,7 +188,7 @@ class Supervisor:
             status = self.process.exit_status
             failure = diagnosis.explain_database(
                 self.store.logs, self.process.debug_bytes
-            ) or diagnosis.explain_start(self.store.logs, has_died=status is not None)
+            ) or diagnosis.explain_start(self.store.logs, status=status)
             self.process.kill()
             was_killed = status is not None and status < 0 and not failure.is_known
             if not (failure.is_port_taken or was_killed):

@@ -43,6 +43,29 @@ def test_concurrent_calls_replace_a_lost_lease_once(tmp_path, monkeypatch):
         attached._check_folder()
 
 
+def test_an_interrupted_renewal_interrupts_no_other_thread(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    state = State(phase="running", nonce="n")
+    attached = Attachment(
+        store, state, leases.take_lease(store.leases), ServerSettings(), is_throwaway=False
+    )
+    with ThreadPoolExecutor(1) as pool:
+        others = []
+
+        def interrupt(*_, **__):
+            others.append(pool.submit(attached.renew))
+            while not attached._renewal._condition._waiters:
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(attachment, "join_server", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            attached.renew()
+        assert others[0].result(30) is False  # its call looks for the server again
+    attached.close()
+
+
 def test_a_system_error_during_a_renewal_is_a_database_error(tmp_path, monkeypatch):
     store = Store(tmp_path / "s")
     store.prepare()

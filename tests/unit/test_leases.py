@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from mcp_context_persistence.kg.local import leases, process
+from tests.unit.children import in_child
 
 
 def test_a_lease_ends_with_its_process(tmp_path):
@@ -68,6 +69,30 @@ def test_a_lock_is_free_once_it_is_closed_although_a_child_has_a_copy(tmp_path):
     lease[1].close()
     assert leases.list_holders(tmp_path) == []
     os.close(copy)
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
+def test_a_program_inherits_a_lock_although_standard_streams_were_closed(tmp_path, closed):
+    """Check a daemon that has closed them: its next file gets the descriptor of a stream."""
+    wait = "import sys; sys.stdin.read()"
+
+    def pass_on():
+        for descriptor in closed:
+            os.close(descriptor)
+        taken = leases.lock(tmp_path / "lock")
+        program = subprocess.Popen(
+            [sys.executable, "-S", "-c", wait],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(taken.descriptor,),
+        )
+        taken.close_copy()
+        is_held = leases.is_locked(tmp_path / "lock")
+        program.communicate(b"")
+        return is_held and not leases.is_locked(tmp_path / "lock")
+
+    assert in_child(pass_on)
 
 
 def test_the_owner_of_a_lock_is_found(tmp_path):

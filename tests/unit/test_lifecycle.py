@@ -1,5 +1,6 @@
 """Attaching to a store without a server: what is refused, and what is cleaned up."""
 
+import json
 import os
 import subprocess
 import tempfile
@@ -60,3 +61,25 @@ def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monk
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
         joining._spawn(store, {})
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "iso8859-1", "ascii"])
+def test_the_supervisor_finds_the_folder_in_any_locale_of_the_client(
+    tmp_path, monkeypatch, encoding
+):
+    store = Store(tmp_path / "s")
+    store.prepare()
+    path = "/störe ł".encode()  # what the file system has
+    inputs = []
+
+    def run(command, *, input, **_):
+        inputs.append(input)
+        raise subprocess.TimeoutExpired(command, 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(os, "fsencode", lambda text: text.encode(encoding, "surrogateescape"))
+    specification = {"store": path.decode(encoding, "surrogateescape")}
+    with pytest.raises(DatabaseError):
+        joining._spawn(store, specification)
+    received = inputs[0].decode("utf-8", "surrogateescape")
+    assert json.loads(received)["store"] == path.decode()

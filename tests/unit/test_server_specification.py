@@ -2,8 +2,13 @@
 
 import hashlib
 import json
+import os
+import sys
 from pathlib import Path
 
+import pytest
+
+from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import configuration, jars, java, server_specification
 from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.settings import ServerSettings
@@ -71,3 +76,15 @@ def test_only_allowed_variables_are_passed_to_the_server(monkeypatch):
         "LD_LIBRARY_PATH",
         "DYLD_LIBRARY_PATH",
     }
+
+
+@pytest.mark.parametrize("program", ["", "/usr/bin/uwsgi", None])
+def test_the_supervisor_runs_with_python_where_a_program_embeds_it(monkeypatch, program):
+    monkeypatch.setattr(sys, "executable", program)
+    python = server_specification.supervisor_command()[0]
+    assert os.path.samefile(sys.exec_prefix, Path(python).parents[1])
+    monkeypatch.setattr(sys, "exec_prefix", "/nowhere")
+    monkeypatch.setattr(sys, "base_exec_prefix", "/nowhere")
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(DatabaseError, match="server start"):
+        server_specification.supervisor_command()

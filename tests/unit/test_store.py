@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.lifecycle import attach
 from mcp_context_persistence.kg.local.store import State, Store
 
 
@@ -34,6 +35,13 @@ def test_a_store_is_private(tmp_path):
             entry.name
         )
     assert stat.S_IMODE(store.folder.stat().st_mode) == 0o700
+
+
+def test_a_path_that_java_cannot_use_is_refused_and_nothing_is_made(tmp_path):
+    folder = tmp_path / os.fsdecode(b"bad\xff")
+    with pytest.raises(ValidationError, match="not UTF-8"):
+        attach(folder)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unreadable_state_is_none(tmp_path):

@@ -41,7 +41,7 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
 
     def start():
         starts.append(now[0])
-        supervisor.process.java = object()
+        supervisor.process.java = SimpleNamespace(poll=lambda: -9)
         now[0] += pause
 
     set_clock(monkeypatch, lambda: now[0])
@@ -60,6 +60,8 @@ def test_the_supervisor_gives_up_after_many_deaths_in_a_short_time_only(
         assert len(starts) == supervisors.MAX_DEATHS
         assert failure.retryable
         assert "heap was full" in failure.text
+        (store.logs / diagnosis.CONSOLE).unlink()
+        assert "too little memory" in supervisor._describe_deaths().text
 
 
 def replace_by_file(store, target):

@@ -1,0 +1,74 @@
+"""Import packages as a whole, also where Ctrl-C interrupts the caller. Standard library only.
+
+Some packages of compiled code, such as torch, pandas and ONNX Runtime, can be imported once in a
+process: after half an import they are unusable until it ends. Some raise an `ImportError` instead
+of the interrupt. Python interrupts its main thread alone, so another thread imports them.
+"""
+
+import importlib
+import os
+import queue
+import sys
+import threading
+
+from mcp_context_persistence.kg import thread_start
+
+FORK_SECONDS = 60.0  # that a fork waits for an import
+
+_threads: set[threading.Thread] = set()
+
+
+def import_package(name: str) -> None:
+    """Import a package as a whole; where the caller is interrupted, a thread completes it.
+
+    Args:
+        name: The package, which the caller then imports as usual.
+
+    Raises:
+        Exception: What the package raised, `ImportError` where it is missing.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or _is_imported(name):
+        importlib.import_module(name)
+        return
+    ends: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+    thread = threading.Thread(
+        target=_import, args=(name, ends), name="context-persistence-import", daemon=False
+    )
+    try:
+        thread_start.start(thread)
+    except RuntimeError:  # no more threads, or the process ends
+        importlib.import_module(name)
+        return
+    error = ends.get()
+    if error is not None:
+        raise error
+
+
+def _is_imported(name: str) -> bool:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return spec is not None and not getattr(spec, "_initializing", False)
+
+
+def _import(name: str, ends: "queue.SimpleQueue[BaseException | None]") -> None:
+    thread = threading.current_thread()
+    _threads.add(thread)
+    error: BaseException | None = None
+    try:
+        importlib.import_module(name)
+    except BaseException as failure:
+        error = failure
+    finally:
+        _threads.discard(thread)
+        ends.put(error)
+
+
+def _wait_before_fork() -> None:
+    """Wait for the imports of interrupted callers: a child would have half a package."""
+    for thread in list(_threads):
+        if thread is not threading.current_thread():
+            thread.join(FORK_SECONDS)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_wait_before_fork)
