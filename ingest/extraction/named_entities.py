@@ -29,6 +29,7 @@ _QUESTION_VERBS = get_words("question_verbs")
 _REQUESTS = get_words("requests")
 _SENTENCE_STARTS = _WORDS_AROUND_NAME | get_words("sentence_openers") | _QUESTION_VERBS | _REQUESTS
 _TITLES = get_words("person_titles")
+_ROLES = get_words("people_roles") | get_words("generic_nouns")
 _KIN_NOUNS = get_words("kin_nouns")
 _GENERIC_NOUNS = get_words("generic_nouns")
 _NOUN_LABELS = frozenset({"ROOT", "compound", "nmod", "amod", "dep", "npadvmod", "advmod"})
@@ -69,6 +70,21 @@ def _extend_name(parsed: ParsedText, end: int) -> int:
     """Return the end of a person's name with the word that an elided particle begins."""
     following = parsed.words[end] if end < len(parsed.words) else ""
     return end + 1 if _ELIDED.match(following) else end
+
+
+def _find_first_name(parsed: ParsedText, first: int) -> int:
+    """Return the start of a person's name with a first name that the recognizer left out."""
+    name = first - 1
+    is_first_name = (
+        first > 0
+        and parsed.tags[name] == "NNP"
+        and parsed.deps[name] == "compound"
+        and parsed.words[name].istitle()
+        and parsed.words[name].isalpha()
+        and parsed.lowers[name] not in _SENTENCE_STARTS | _TITLES | _ROLES
+        and not any(start <= name < end for start, end, _ in parsed.entity_spans)
+    )
+    return name if is_first_name else first
 
 
 def _split_span(parsed: ParsedText, first: int, end: int, kind: str) -> Iterator[tuple[int, int]]:
@@ -147,7 +163,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     ):
         return []  # The name of a person has no article.
     if kind == "person":
-        end = _extend_name(parsed, end)
+        first, end = _find_first_name(parsed, first), _extend_name(parsed, end)
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
     name = parsed.text[start:stop]
     if (

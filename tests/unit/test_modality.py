@@ -221,6 +221,18 @@ def test_what_is_asserted_is_a_fact(
             {("Kafka", "uses", "Redis"): True, ("Kafka", "uses", "ZooKeeper"): False},
         ),
         (
+            "Django works with all databases but Oracle.",
+            {("Django", "uses", "databases"): True, ("Django", "uses", "Oracle"): False},
+        ),
+        (
+            "Anna Kowalska worked everywhere but at Siemens.",
+            {("anna_kowalska", "works_for", "Siemens"): False},
+        ),
+        (
+            "Everything is fine but Django uses Redis.",
+            {("Django", "uses", "Redis"): True},
+        ),
+        (
             "Redis is used by Django, not by Kafka.",
             {("Kafka", "uses", "Redis"): False, ("Django", "uses", "Redis"): True},
         ),
