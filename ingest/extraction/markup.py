@@ -41,7 +41,7 @@ WINDOWS_PATH = re.compile(
 # What exports of chats write before the name of a speaker: "[12:03]", "25/11/2026, 12:03 - ".
 _SPEAKING_TIME = re.compile(
     r"(?<![^\n])\[?(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},?[ T])?\d{1,2}:\d\d(?::\d\d)?"
-    r"(?: ?[AaPp][Mm])?\]?(?: -)? (?=[^\W\d_][^\n:]{1,40}: )"
+    r"(?: ?[AaPp][Mm])?(?:\] (?=[^\W\d_][^\n:]{1,40}: )|\]?(?: -)? (?=[^\W\d_a-z][^\n:]{1,40}: ))"
 )
 # The nickname in 'Robert "Bob" Miller', and one in parentheses that is part of the first name.
 _NICKNAME = re.compile(
@@ -144,6 +144,7 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         ),
         _drop_link,
     ),
+    (re.compile(r"(?<=\S)~~(?=\s)"), _separate),
     (re.compile(r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)|~~"), _drop),
     (re.compile(rf"(?<=\w )[{_EMOJI}]+(?= [A-Z])"), _separate),
     (re.compile(rf"[{_EMOJI}]+"), _blank),

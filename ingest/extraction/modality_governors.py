@@ -119,6 +119,8 @@ class GovernorReader(CueReader):
         is_fragment = not any(self.parsed.tags[root].startswith("VB") for root in roots)
         if is_fragment and self.is_question(token):
             return Governor(modality="asked")  # "Question: who owns it?"
+        if self.parsed.lowers[head] == "it":
+            return Governor(head, self._classify(head, token))  # "Rumor has it that"
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
         is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
         return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)

@@ -12,13 +12,17 @@ from mcp_context_persistence.kg.text.languages import ENGLISH
 from mcp_context_persistence.kg.text.stop_words import read_stop_words
 
 _UPPER, _LETTER = "A-ZÀ-ÖØ-Þ\u0100-\u017e", r"[^\W\d_]"
+# Without those that names of places have, too, such as "de" and "del": the parser knows these.
 _PARTICLES = (
-    r"(?:van|von)(?: (?:de[nmr]?|het|la|zu))?|vom|zu[mr]?|d[aeiou](?: l[ao]s?)?|del|della|dos|des"
-    r"|te[nr]|l[ae]|al|el|bin|bint|ibn|af|av|[ey]"
+    r"(?:van|von)(?: (?:de[nmr]?|het|la|zu))?|vom|zu[mr]?|della|dos|te[nr]|bin|bint|ibn|af|av|[ey]"
 )
 _PARTICLE = re.compile(
     rf"(?<![\w.@/-])(?:(?P<first>[{_UPPER}][^\W\d_A-Z]+) (?P<particles>{_PARTICLES})"
-    rf"|(?P<alone>(?:van|von) de[nr]|de la)) (?=[{_UPPER}]{_LETTER})"
+    rf"|(?P<alone>(?:van|von) de[nr])) (?=[{_UPPER}]{_LETTER})"
+)
+_ANY_PARTICLE = re.compile(
+    rf"(?<![\w.@/-])(?P<first>[{_UPPER}][^\W\d_A-Z]+) "
+    rf"(?:{_PARTICLES}|d[aeiu](?: l[ao]s?)?|del|des|l[ae]|al|el) (?=[{_UPPER}]{_LETTER})"
 )
 _CAPITALS = re.compile(
     rf"(?<![\w@#/.'’-])[{_UPPER}][{_UPPER}'’-]*(?: [{_UPPER}][{_UPPER}'’-]*)+(?![\w@/(=])"
@@ -33,6 +37,7 @@ _VOWEL = re.compile(r"[^B-DF-HJ-NP-TV-XZ]")
 
 def adapt_case(text: str) -> str:
     """Return a text of the same length with names in the case that the parser knows."""
+    text = text.replace("’", "'") if "’" in text else text
     text = _CAPITALS.sub(_adapt_capitals, _ENDING.sub(_lower, text))
     return _PARTICLE.sub(_capitalize_particles, text)
 
@@ -43,7 +48,7 @@ def _lower(match: re.Match[str]) -> str:
 
 def remove_particles(text: str) -> str:
     """Return a text without the particles of names, which are function words of other languages."""
-    return _PARTICLE.sub(r"\g<first> ", text)
+    return _ANY_PARTICLE.sub(r"\g<first> ", text)
 
 
 def _capitalize_particles(match: re.Match[str]) -> str:

@@ -99,6 +99,7 @@ WRAPPERS = {
         "It is possible that {S} {verbs} {O}.",
     ),
     "reported": (
+        "Rumour has it that {S} {verbs} {O}.",
         "The teacher says that {S} {verbs} {O}.",
         "According to the wiki, {S} {verbs} {O}.",
         "{S} allegedly {verbs} {O}.",
