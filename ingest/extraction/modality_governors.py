@@ -149,6 +149,8 @@ class GovernorReader(CueReader):
 
     def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
         has_to, has_mark = self.has_to(token), self.has_mark(token)
+        if "that" in self.list_cues(token) and (modality := self._classify_subject(head)):
+            return Governor(head, modality)  # "Rumor has it that"
         if self.parsed.tags[token] == "VB" and not has_to and not has_mark:
             return None if self.is_imperative(token) else Governor()
         modality = self._classify(head, token)

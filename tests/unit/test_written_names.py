@@ -96,8 +96,8 @@ def test_german_sentences_with_particles_stay_german(extractor: Extractor) -> No
             {"person:Petra Novak", "organization:Siemens"},
         ),
         (
-            "<ul><li>Petra Novak works for Siemens.</li><li>Omar Haddad paints.</li></ul>",
-            {"person:Petra Novak", "organization:Siemens", "person:Omar Haddad"},
+            "<ul><li>Anna Kowalska works for Siemens.</li><li>Omar Haddad paints.</li></ul>",
+            {"person:Anna Kowalska", "organization:Siemens", "person:Omar Haddad"},
         ),
     ],
 )
