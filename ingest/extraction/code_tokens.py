@@ -135,7 +135,7 @@ def _is_technology_name(core: str) -> bool:
     """Return whether this is a name such as Node.js or Socket.io rather than a file."""
     if (core.islower() or core.isupper()) and core.lower() in list_term_lowers():
         return True
-    return core[0].isupper() and core.endswith((".js", ".ai", ".io")) and "/" not in core
+    return core[0].isupper() and core.lower().endswith((".js", ".ai", ".io")) and "/" not in core
 
 
 def _find_identifier_shape(core: str, *, is_quoted: bool) -> str:

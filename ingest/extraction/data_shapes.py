@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction import line_shapes
+from mcp_context_persistence.ingest.extraction.element_data import find_elements
 from mcp_context_persistence.ingest.extraction.json_data import find_json
 from mcp_context_persistence.ingest.extraction.tables import find_table
 from mcp_context_persistence.kg.text.blobs import find_blobs
@@ -19,7 +20,8 @@ class Shape(StrEnum):
     """What a part of a text is.
 
     `FENCED` is code between fences, `CODE` other source code, commands and differences of files.
-    `LOG` is a log or a stack trace. `OPAQUE` is what names no entity: a query, settings, a license.
+    `LOG` is a log or a stack trace. `ELEMENTS` are values in HTML or XML.
+    `OPAQUE` is what names no entity: a query, settings, a license.
     """
 
     BLOB = "blob"
@@ -28,6 +30,7 @@ class Shape(StrEnum):
     LOG = "log"
     TABLE = "table"
     JSON = "json"
+    ELEMENTS = "elements"
     OPAQUE = "opaque"
 
 
@@ -62,6 +65,9 @@ def find_data(text: str) -> list[DataSpan]:
         spans = _add(spans, _find_fenced(text))
     if "{" in text or "[" in text:
         spans = _add(spans, (DataSpan(start, end, Shape.JSON) for start, end in find_json(text)))
+    if "</" in text:
+        elements = (DataSpan(*span, Shape.ELEMENTS) for span in find_elements(text))
+        spans = _add(spans, elements)
     return _add(spans, _find_data_outside(text, spans))
 
 

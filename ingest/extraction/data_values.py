@@ -1,4 +1,4 @@
-"""Values in JSON and tables that may hold names: names themselves, and short sentences."""
+"""Values in JSON, HTML, XML and tables that may hold names: names themselves, short sentences."""
 
 import re
 from bisect import bisect_right
@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, Shape
+from mcp_context_persistence.ingest.extraction.element_data import find_element_values
 from mcp_context_persistence.ingest.extraction.json_data import find_strings
 from mcp_context_persistence.ingest.extraction.labels import read_label
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, Tier
@@ -75,6 +76,8 @@ def _find_labeled(text: str, spans: Sequence[DataSpan]) -> Iterator[tuple[int, i
             yield from find_strings(text, span.start, span.end)
         elif span.shape == Shape.TABLE:
             yield from find_cells(text, span.start, span.end)
+        elif span.shape == Shape.ELEMENTS:
+            yield from find_element_values(text, span.start, span.end)
 
 
 def _read_value(content: str, start: int, end: int, label: str) -> Value | None:

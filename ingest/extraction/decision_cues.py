@@ -34,6 +34,7 @@ _ACTION = (
     r"to)|settle\s+on|opt\s+for|do\s+without)\b"
     r"(?!\s+(?:you|him|her|them|me|us|it|this|these|the (?:next|rest))\b)"
 )
+_ONE = r"(?:ones?|option|version|variant|approach|route|model|design)\b"  # of several
 _STOPPING_VERBS = (
     "dropping|replacing|deferring|postponing|scrapping|retiring|deprecating|ruling out|"
     "cancelling|discontinuing"
@@ -110,6 +111,11 @@ _CUES = {
             rf"stick|stuck) with\b{_COMPANION_OBJECT}"
         ),
         rf"\blet'?s (?:just |all |then )*(?:go|stick) with\b{_COMPANION_OBJECT}",
+        (
+            r"\blet'?s (?:just |all |then )*(?:do|take|pick|choose|get|book|have) "
+            rf"(?:the (?:[\w-]+ ){{0,3}}{_ONE}|(?:option|plan|variant|version|number) [\w.-]+)"
+            r"(?! (?:of|and|or)\b)"
+        ),
         (
             r"^(?:(?:so|okay|ok|then|and|but|well|yeah|yes|basically|um|uh)[\s,]+)*(?:going|"
             rf"sticking|went|stick|gone) with\b{_COMPANION_OBJECT}"

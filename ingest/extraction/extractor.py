@@ -242,7 +242,10 @@ class Extractor:
         # The memory zone forgets words that only these texts have.
         with self._parser.using() as (nlp, matcher), nlp.memory_zone():
             docs = (make_doc(nlp, text) for text in texts)
-            return [convert_doc(doc, matcher) for doc in nlp.pipe(docs, batch_size=_BATCH_SIZE)]
+            parsed = nlp.pipe(docs, batch_size=_BATCH_SIZE)
+            return [
+                convert_doc(doc, text, matcher) for doc, text in zip(parsed, texts, strict=True)
+            ]
 
 
 def _find_data(text: str) -> _Data:

@@ -180,8 +180,9 @@ _RULES = (
     _rule(
         "call me",
         "instruction",
-        rf"(?:{_OPENING}|\b(?:you can|please|everyone|everybody|people|friends|they all) )"
-        r"(?:(?:just|all|usually) )*(?:call me|refer to me as|address me as) (?-i:[A-Z][\w'-]*)"
+        rf"(?:{_OPENING}|\b(?:you can|please|everyone|everybody|people|friends|they all) |[,;] )"
+        r"(?:(?:but|and|so|just|all|usually) )*(?:call me|refer to me as|address me as) "
+        r"(?!\w+day\b)(?-i:[A-Z][\w'-]*)"
         r"(?! (?:when|if|back|later|at)\b)",
     ),
     _rule(
@@ -254,6 +255,12 @@ _OPEN_CLAUSE = re.compile(
     r"\b(?:if|whether|unless|suppose|why|what|which|how|should|would|could|do|does|did|says?|said|"
     r"tells?|told|wrote|asked|claims?|pretend|imagine|than|where|who)(?: that)?\W*$|"
     r"\b(?:he|she|they|user|customer|client)(?:'s)? (?:says?|said|thinks?|wrote|told me)\b[^.;]*$",
+    re.IGNORECASE,
+)
+# Before what nobody has said or wants.
+_DENIED = re.compile(
+    r"\b(?:never|not|\w+n't|nobody|no one) (?:\w+ )?(?:sa(?:y|id)|mean(?:t)?|th(?:ink|ought)|"
+    r"claim(?:ed)?|ask(?:ed)?|tell|told|suggest(?:ed)?|true|(?:the|a|my) \w+)\b[^.;]*$",
     re.IGNORECASE,
 )
 _ONCE = re.compile(
@@ -346,7 +353,9 @@ def _match_rules(sentence: str) -> Iterator[tuple[_Rule, re.Match[str]]]:
             continue
         if rule.is_clause and _OPEN_CLAUSE.search(sentence[: match.start()]):
             continue
-        if not rule.is_clause and _ONCE.search(sentence.rstrip(" .!")):
+        if not rule.is_clause and (
+            _ONCE.search(sentence.rstrip(" .!")) or _DENIED.search(sentence[: match.start()])
+        ):
             continue
         yield rule, match
 

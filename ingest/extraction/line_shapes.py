@@ -112,7 +112,7 @@ _NEXT = {
 }
 # A text without any of these has no lines of these kinds.
 _SIGN = re.compile(
-    rf"[{{}}|\t`~\\]|\S  +\S|-----|\b{_LEVEL}\b|\w=[\w\"']|;$"
+    rf"[{{}}|\t`~\\]|</|\S  +\S|-----|\b{_LEVEL}\b|\w=[\w\"']|;$"
     r"|\d:\d\d:\d\d|^(?:diff|---|\+\+\+|@@) |^(?:[^\n,;]+[,;]){2}"
     r"|^\s*(?:import|from|def|class|select|at|\$|>>>|goroutine|thread) "
     r"|\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP) |\b[A-Z]{5,} \("

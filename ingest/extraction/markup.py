@@ -15,6 +15,7 @@ DROPPED, ITEM, SEPARATOR = "\0", "\1", "\2"
 _Replace = Callable[[re.Match[str]], str]
 
 _NOT_PEOPLE = get_words("group_handles")
+_NO_NAMES = get_words("generic_nouns") | get_words("words_around_name") | get_words("place_kinds")
 _EMOJI = (
     "\U0001f000-\U0001faff\u2600-\u27bf\u2b00-\u2bff\u2300-\u23ff\u2194-\u21ff\u25a0-\u25ff"
     "\ufe0e\ufe0f\u200d\u20e3\U000e0020-\U000e007f"
@@ -26,7 +27,7 @@ _BLOCK_TAGS = (
     "|tbody|td|tfoot|th|thead|title|tr|ul|button|label|video|audio|source|iframe"
 )
 _ADDRESS = r"[A-Za-z0-9][\w.+%-]{0,63}@[A-Za-z0-9][\w-]{0,62}(?:\.[\w-]{1,63})+(?<![.-])"
-_LINK = r"(?:[a-z][a-z0-9+.-]{1,10}://|www\.|mailto:|data:[\w.+-]+/[\w.+-]+[;,])[^\s<>\"'`|()]*[^\s<>\"'`|.,;:!?()\]}*_]"
+_LINK = r"(?:[a-z][a-z0-9+.-]{1,10}://|www\.|mailto:|data:[\w.+-]+/[\w.+-]+[;,])(?:[^\s<>\"'`|()]|\([^\s<>()]{0,100}\))*(?:[^\s<>\"'`|.,;:!?()\]}*_]|(?<=\)))"
 _PATH_WORD = r"[^\\\s\"'<>|:*?,;]+"
 # Titles whose full stop ends no sentence.
 _TITLES = "|".join(rf"(?<=\b{title})" for title in ("Cllr", "Fr", "Ing", "Dipl", "Mlle", "Mme"))
@@ -40,7 +41,12 @@ WINDOWS_PATH = re.compile(
 # What exports of chats write before the name of a speaker: "[12:03]", "25/11/2026, 12:03 - ".
 _SPEAKING_TIME = re.compile(
     r"(?<![^\n])\[?(?:\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4},?[ T])?\d{1,2}:\d\d(?::\d\d)?"
-    r"(?: ?[AaPp][Mm])?\]?(?: -)? (?=[^\W\d_][^\n:]{1,40}: )"
+    r"(?: ?[AaPp][Mm])?(?:\] (?=[^\W\d_][^\n:]{1,40}: )|\]?(?: -)? (?=[^\W\d_a-z][^\n:]{1,40}: ))"
+)
+# The nickname in 'Robert "Bob" Miller', and one in parentheses that is part of the first name.
+_NICKNAME = re.compile(
+    r"(?<![\w.])(?P<first>[A-Z][a-zà-ÿ]+) (?:(?P<quote>[\"'“‘«])[A-Z][\w-]{1,14}[\"'”’»]"
+    r"|\((?P<short>[A-Z][a-zà-ÿ]{1,14})\)) (?=[A-Z][a-zà-ÿ])"
 )
 _FILE_NAME = re.compile(r"\w\.[A-Za-z0-9]{1,5}$")
 # A text without any of these has nothing to replace.
@@ -48,6 +54,7 @@ _SIGN = re.compile(
     r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200b-\u202e\u2060-\u2064\ufeff\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w"
     r"|(?:^|\n)[^\n:]{0,14}\d:\d\d|://|www\."
     r"|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
+    r"|[a-zà-ÿ] [\"'“‘«(][A-Z][\w-]{1,14}[\"'”’»)] [A-Z]"
 )
 
 
@@ -92,6 +99,13 @@ def _decode_entity(match: re.Match[str]) -> str:
     return _ENTITIES[match[1]] + DROPPED * (len(match.group()) - 1)
 
 
+def _drop_nickname(match: re.Match[str]) -> str:
+    name = f"{match['first']} "
+    first = match["first"].lower()
+    is_nickname = match["short"][1:].lower() in first if match["short"] else first not in _NO_NAMES
+    return name + DROPPED * (len(match.group()) - len(name)) if is_nickname else match.group()
+
+
 _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile(r"<!--[^<>]{0,500}-->"), _drop),
     (re.compile(rf"</?(?:{_BLOCK_TAGS})\b[^<>]{{0,300}}>", re.IGNORECASE), _break_paragraph),
@@ -122,6 +136,7 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         _begin_item,
     ),
     (_SPEAKING_TIME, _begin_item),
+    (_NICKNAME, _drop_nickname),
     (
         re.compile(
             r"(?<!\w)(?P<mark>__?)(?P<text>(?:[A-Z]|[^\w\s])[^_\n]{0,100}|\w+ [^_\n]{0,100})"
@@ -129,6 +144,7 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         ),
         _drop_link,
     ),
+    (re.compile(r"(?<=\S)~~(?=\s)"), _separate),
     (re.compile(r"(?<!\w)\*{1,3}(?=\S)|(?<=\S)\*{1,3}(?!\w)|~~"), _drop),
     (re.compile(rf"(?<=\w )[{_EMOJI}]+(?= [A-Z])"), _separate),
     (re.compile(rf"[{_EMOJI}]+"), _blank),

@@ -111,7 +111,7 @@ def find_data_mentions(
             candidates += find_names_in_code(data_text)
         elif shape == Shape.LOG:
             candidates += find_names_in_log(data_text)
-        elif shape in {Shape.JSON, Shape.TABLE}:
+        elif shape in {Shape.JSON, Shape.TABLE, Shape.ELEMENTS}:
             candidates += find_files_and_errors(data_text)
         mentions += [
             _build_data_mention(data_text, start, span, patterns)

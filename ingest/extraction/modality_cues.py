@@ -29,6 +29,13 @@ _PHRASE_LINKS = frozenset(
 _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
 _COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
 _PHRASE_DEPTH = 12
+_EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
+_UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
+    f"{quantifier}{noun}"
+    for quantifier in ("every", "any")
+    for noun in ("thing", "one", "body", "where")
+}
+_NOMINAL_TAGS = frozenset({"DT", "PDT", "NN", "NNS", "JJ", "RB", "IN", "PRP", "CD", ","})
 
 
 class Reading(NamedTuple):
@@ -324,6 +331,21 @@ class CueReader(SentenceForms):
             verb = self.parsed.heads[verb]
             yield verb
 
+    def _is_exception(self, first: int) -> bool:
+        """Return whether a phrase is what "everything but" or "all cities except" leaves out.
+
+        Args:
+            first: The first token of the phrase.
+        """
+        if first == 0 or self.parsed.lowers[first - 1] not in _EXCEPTIONS:
+            return False
+        token = first - 2
+        while token >= 0 and self.parsed.tags[token] in _NOMINAL_TAGS:
+            if self.parsed.lowers[token] in _UNIVERSALS:
+                return True
+            token -= 1
+        return False
+
     def _is_phrase_denied(self, token: int) -> bool:
         lowers, denials = self.parsed.lowers, get_words("denying_prepositions")
         if lowers[token] in denials:
@@ -338,6 +360,8 @@ class CueReader(SentenceForms):
                 return True
             if self.parsed.deps[child] in _MODIFIERS:
                 first = min(first, child)
+        if self._is_exception(first):
+            return True
         if self.parsed.deps[token] == "conj":
             between = set(lowers[self.parsed.heads[token] + 1 : token])
             if between & {"nor", "instead"} or {"rather", "than"} <= between:

@@ -119,6 +119,8 @@ class GovernorReader(CueReader):
         is_fragment = not any(self.parsed.tags[root].startswith("VB") for root in roots)
         if is_fragment and self.is_question(token):
             return Governor(modality="asked")  # "Question: who owns it?"
+        if self.parsed.lowers[head] == "it":
+            return Governor(head, self._classify(head, token))  # "Rumor has it that"
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
         is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
         return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)
@@ -147,6 +149,8 @@ class GovernorReader(CueReader):
 
     def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
         has_to, has_mark = self.has_to(token), self.has_mark(token)
+        if "that" in self.list_cues(token) and (modality := self._classify_subject(head)):
+            return Governor(head, modality)  # "Rumor has it that"
         if self.parsed.tags[token] == "VB" and not has_to and not has_mark:
             return None if self.is_imperative(token) else Governor()
         modality = self._classify(head, token)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 from mcp_context_persistence.ingest.extraction.labels import read_label
+from mcp_context_persistence.ingest.extraction.named_entities import SURNAME_PARTICLES
 from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_verbs
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
@@ -40,6 +41,7 @@ _POSSESSIVES = frozenset({"'s", "’s", "'", "’"})
 _ROLE_PREPOSITIONS = frozenset({"of", "at", "for"})
 _PLACE_PREPOSITIONS = frozenset({"in", "near", "outside", "around", "throughout", "from", "to"})
 _MOODS = get_words("moods")
+_SURNAME = re.compile(r"O['’][A-Z][a-z]+")
 _STREETS = ("straße", "strasse", "gasse", "weg", "platz", "allee", "ufer", "vej", "gatan", "straat")
 _APPOSITION_TOKENS, _LABEL_TOKENS, _PRONOUN_TOKENS = 7, 24, 25
 _LIST_SIGNS = frozenset({",", "and", "&", "/", "+", "-", "–"})
@@ -89,6 +91,9 @@ def _read_own_words(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[
             yield "product", FAIR
     elif _MODEL_NUMBER.fullmatch(last):
         yield "product", STRONG
+    particles = parsed.lowers[first : end - 1]
+    if _SURNAME.fullmatch(last) or not SURNAME_PARTICLES.isdisjoint(particles):
+        yield "person", STRONG
     if last.lower().endswith(_STREETS) and len(last) > 7:
         yield "location", FAIR
 

@@ -41,7 +41,7 @@ _SMALL_WORDS = frozenset(
      "la", "le", "der", "die", "das", "und", "del", "du"}
 )  # fmt: skip
 _MODEL = re.compile(
-    rf"(?<![\w.'’/-])(?P<name>(?:{_CAPITAL}[\w&-]*\w )(?:{_CAPITAL}[\w-]*\w ){{0,2}}"
+    rf"(?<![\w.'’/-])(?P<name>(?:[a-z]{{0,3}}{_CAPITAL}[\w&-]*\w )(?:{_CAPITAL}[\w-]*\w ){{0,2}}"
     rf"(?:[A-Z]{{1,4}}-?\d{{1,4}}\w{{0,3}}|[A-Z]{{1,3}}\d{{2,5}}\w?|\d{{1,3}}[a-z]?))"
     r"(?![\w.:,%€$/-]\w|\w|:| [€$%])"
 )

@@ -45,6 +45,9 @@ _NOT_IN_NAMES = re.compile(
 )
 _CODE = re.compile(r"[{};=]|\w\(")  # in what the recognizer takes for a name
 _ELIDED = re.compile(r"(?:d|dell)['’]\w", re.IGNORECASE)  # "d'Arc"
+# "Karl von der Heide". "De" and "la" are in names of places, too.
+SURNAME_PARTICLES = frozenset({"van", "von", "vom", "della", "dos", "ter", "bin", "bint", "ibn"})
+_PARTICLES = SURNAME_PARTICLES | {"de", "da", "di", "du", "del", "des", "la", "le", "al", "el"}
 _JOINTS = frozenset({"and", "or", "to"})
 _PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
 _PARENTHESES = frozenset("()")
@@ -69,6 +72,24 @@ def _extend_name(parsed: ParsedText, end: int) -> int:
     """Return the end of a person's name with the word that an elided particle begins."""
     following = parsed.words[end] if end < len(parsed.words) else ""
     return end + 1 if _ELIDED.match(following) else end
+
+
+def _find_first_name(parsed: ParsedText, first: int, end: int) -> int:
+    """Return the start of a surname with particles, with the first name before it.
+
+    The recognizer leaves it out in "Joost ter Horst".
+    """
+    name = first - 1
+    is_first_name = (
+        first > 0
+        and not SURNAME_PARTICLES.isdisjoint(parsed.lowers[first : end - 1])
+        and parsed.tags[name] == "NNP"
+        and parsed.deps[name] == "compound"
+        and parsed.words[name].istitle()
+        and parsed.lowers[name] not in _SENTENCE_STARTS | _TITLES
+        and not any(start <= name < stop for start, stop, _ in parsed.entity_spans)
+    )
+    return name if is_first_name else first
 
 
 def _split_span(parsed: ParsedText, first: int, end: int, kind: str) -> Iterator[tuple[int, int]]:
@@ -147,7 +168,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     ):
         return []  # The name of a person has no article.
     if kind == "person":
-        end = _extend_name(parsed, end)
+        first, end = _find_first_name(parsed, first, end), _extend_name(parsed, end)
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])
     name = parsed.text[start:stop]
     if (
@@ -265,9 +286,23 @@ def find_name_start(parsed: ParsedText, i: int) -> int:
             and is_capitalized(parsed, previous - 1)
         ):
             first = previous - 1
+        elif (name := _skip_particles(parsed, previous)) >= sentence_start:
+            first = name
         else:
             break
     return first
+
+
+def _skip_particles(parsed: ParsedText, i: int) -> int:
+    """Return the name before the particles that end at a token: "Ineke" of "Ineke de Boer".
+
+    It is -1 where there is none.
+    """
+    token = i
+    while token > 0 and parsed.lowers[token] in _PARTICLES:
+        token -= 1
+    is_name = token < i and is_capitalized(parsed, token) and parsed.tags[token] == "NNP"
+    return token if is_name else -1
 
 
 def _find_projects(parsed: ParsedText) -> list[EntityCandidate]:

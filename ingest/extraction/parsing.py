@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from mcp_context_persistence.ingest.extraction.name_case import adapt_case
+from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
@@ -36,8 +38,10 @@ def build_term_matcher(nlp: "Language") -> "PhraseMatcher":
 def make_doc(nlp: "Language", text: str) -> "Doc":
     """Return the tokens of a text, with a new sentence after "Acme Corp." and the like.
 
-    The parser takes such a dot for a part of the name and joins the two sentences.
+    The parser takes such a dot for a part of the name and joins the two sentences. Names have the
+    case that it knows.
     """
+    text = adapt_case(text)
     doc = nlp.make_doc(text)
     if not text.isascii() and _MIXED_SCRIPTS.search(text):
         _split_scripts(doc)
@@ -74,8 +78,8 @@ def _begins_sentence(doc: "Doc", i: int) -> bool:
     )
 
 
-def convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:
-    """Return a parse as plain lists."""
+def convert_doc(doc: "Doc", text: str, matcher: "PhraseMatcher") -> ParsedText:
+    """Return the parse of a text as plain lists."""
     words, lowers, tags, deps, heads, starts, ends = [], [], [], [], [], [], []
     children: list[list[int]] = []
     for token in doc:
@@ -87,11 +91,12 @@ def convert_doc(doc: "Doc", matcher: "PhraseMatcher") -> ParsedText:
         starts.append(token.idx)
         ends.append(token.idx + len(token))
         children.append([])
+    separate_clauses(lowers, tags, deps, heads)
     for i, head in enumerate(heads):
         if head != i:
             children[head].append(i)
     return ParsedText(
-        text=doc.text,
+        text=text,
         words=words,
         lowers=lowers,
         tags=tags,

@@ -168,8 +168,8 @@ class ParsedText(NamedTuple):
     """A parsed text without its parser: parallel lists with an item per token, and token spans.
 
     Attributes:
-        text: The text that was parsed.
-        words: Tokens as in the text.
+        text: The text.
+        words: Tokens as the parser reads them: "ANNA MEIER" as "Anna Meier", see `name_case`.
         lowers: The tokens in lower case.
         tags: Penn Treebank tags.
         deps: Dependency labels (ClearNLP).

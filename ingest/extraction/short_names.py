@@ -66,7 +66,8 @@ def _choose(first: Mention | None, second: Mention) -> Mention | None:
 def _list_forms(words: tuple[str, ...], kind: str) -> set[tuple[str, ...]]:
     forms = {words[:size] for size in range(1, len(words))}
     if kind == _PERSON:
-        forms |= {words[-1:], (f"{words[0][0]}.", *words[1:]), (words[0][0], *words[1:])}
+        forms |= {words[size:] for size in range(1, len(words))}
+        forms |= {(f"{words[0][0]}.", *words[1:]), (words[0][0], *words[1:])}
     return {form for form in forms if len("".join(form)) > 2}
 
 

@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator
 
+from mcp_context_persistence.ingest.extraction.name_case import remove_particles
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate
 from mcp_context_persistence.kg.text.languages import ENGLISH, detect_language, is_foreign
-from mcp_context_persistence.kg.text.stop_words import read_stop_words
+from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_words
 
 # Rules that read only the form of a name, not the grammar around it.
 _RULES = ("code:", "command:", "vocabulary:", "form:legal")
@@ -27,10 +28,20 @@ def is_understood(text: str, model: str, language: str | None = None) -> bool:
     model_language = code if len(code) == len(ENGLISH) else ENGLISH
     if model_language == "xx":  # a model of many languages
         return True
-    language = language or detect_language(text)
-    if language is None and model_language == ENGLISH:
-        return _may_be_english(text)
-    return language in {None, model_language}
+    if language is not None or model_language != ENGLISH:
+        return (language or detect_language(text)) in {None, model_language}
+    language = detect_language(text)
+    may_be_english = _may_be_english(text) if language is None else language == ENGLISH
+    return may_be_english or _is_english_without_particles(text)
+
+
+def _is_english_without_particles(text: str) -> bool:
+    """Return whether only particles of names seem foreign: "Karl von der Heide left our firm"."""
+    rest = remove_particles(text)
+    if rest == text:
+        return False
+    foreign = frozenset[str]().union(*map(read_stop_words, LANGUAGES)) - read_stop_words(ENGLISH)
+    return detect_language(rest) == ENGLISH or foreign.isdisjoint(_LOWER_WORD.findall(rest))
 
 
 def _may_be_english(text: str) -> bool:

@@ -128,6 +128,8 @@ def is_key(word: str) -> bool:
         return False
     if _KEY.fullmatch(word):
         return any(map(str.isdigit, word))
+    if _HEX.fullmatch(word):
+        return not word.isdecimal()
     return word.isascii() and word.isalnum() and is_opaque(word)
 
 

@@ -98,6 +98,7 @@ def test_addresses_paths_and_lists(extractor: Extractor, text: str, expected: se
         "if a < b and c > d: f(*args, **kwargs)",
         "List<String> and C# and F# and C++ stay.",
         "We met at 10:30, and it cost 5 €.",
+        "12:30 lunch: soup",
     ],
 )
 def test_signs_of_code_and_numbers_stay(text: str) -> None:
@@ -120,6 +121,7 @@ def test_positions_stay(text: str) -> None:
         "Lisbon ✈️ Porto, both in May.",
         "We chose 1) Lisbon 2) Porto and left.",
         "Lisbon 🚆 Porto is a nice trip.",
+        "~~Lisbon~~ Porto is the new plan.",
     ],
 )
 def test_signs_between_names_separate_them(extractor: Extractor, text: str) -> None:

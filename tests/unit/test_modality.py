@@ -99,6 +99,7 @@ WRAPPERS = {
         "It is possible that {S} {verbs} {O}.",
     ),
     "reported": (
+        "Rumour has it that {S} {verbs} {O}.",
         "The teacher says that {S} {verbs} {O}.",
         "According to the wiki, {S} {verbs} {O}.",
         "{S} allegedly {verbs} {O}.",
@@ -219,6 +220,18 @@ def test_what_is_asserted_is_a_fact(
         (
             "Kafka uses Redis but not ZooKeeper.",
             {("Kafka", "uses", "Redis"): True, ("Kafka", "uses", "ZooKeeper"): False},
+        ),
+        (
+            "Django works with all databases but Oracle.",
+            {("Django", "uses", "databases"): True, ("Django", "uses", "Oracle"): False},
+        ),
+        (
+            "Anna Kowalska worked everywhere but at Siemens.",
+            {("anna_kowalska", "works_for", "Siemens"): False},
+        ),
+        (
+            "Everything is fine but Django uses Redis.",
+            {("Django", "uses", "Redis"): True},
         ),
         (
             "Redis is used by Django, not by Kafka.",

@@ -32,6 +32,31 @@ def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
 
 
 @pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        (
+            "Django uses Redis but Kafka uses Postgres.",
+            {("Django", "uses", "Redis"), ("Kafka", "uses", "Postgres")},
+        ),
+        (
+            "Django uses Redis and Kafka uses Postgres.",
+            {("Django", "uses", "Redis"), ("Kafka", "uses", "Postgres")},
+        ),
+        (
+            "Anna works for Siemens but Omar works for Bosch.",
+            {("Anna", "works_for", "Siemens"), ("Omar", "works_for", "Bosch")},
+        ),
+        ("Django uses Redis and Kafka doesn't use Postgres.", {("Django", "uses", "Redis")}),
+        ("Anna knows Tom and Omar well.", {("Anna", "knows", "Tom"), ("Anna", "knows", "Omar")}),
+    ],
+)
+def test_each_of_two_joined_clauses_has_its_own_subject(
+    extractor: Extractor, text: str, statements: set[tuple[str, str, str]]
+) -> None:
+    assert {each for each in said(extractor, text) if each[1] != "related_to"} == statements
+
+
+@pytest.mark.parametrize(
     ("text", "statement"),
     [
         (

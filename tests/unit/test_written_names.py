@@ -24,6 +24,20 @@ def read(extractor: Extractor, text: str) -> Extraction:
             "[12:03] Petra Novak: lunch at noon?\n[12:04] Omar Haddad: sure, see you",
             {"Petra Novak", "Omar Haddad"},
         ),
+        ("I spoke to ANNA MEIER about the bill.", {"ANNA MEIER"}),
+        ("ANNA MEIER: please call OMAR HADDAD in BERLIN.", {"ANNA MEIER", "OMAR HADDAD"}),
+        ("Ask Ludo van Gaal whether Ineke de Boer is free.", {"Ludo van Gaal", "Ineke de Boer"}),
+        ("THOMAS KELLER JOINED SIEMENS IN 2020.", {"THOMAS KELLER"}),
+        ("Our landlord is Giovanni della Casa.", {"Giovanni della Casa"}),
+        ("I had lunch with Anneke van den Broek and Luis de la Fuente.", {"Anneke van den Broek"}),
+        ("Karl von der Heide, our CFO, left Bosch.", {"Karl von der Heide"}),
+        ("Call van der Sar tomorrow.", {"van der Sar"}),
+        ("Leonardo da Silva e Souza lives in Recife.", {"Leonardo da Silva e Souza"}),
+        ("O'Neill called Anna from Cork.", {"O'Neill"}),
+        ("Sven O’Leary sold his boat to Rosa.", {"Sven O’Leary", "Rosa"}),
+        ("We talked to O’Connor about it.", {"O’Connor"}),
+        ('Robert "Bob" Miller works for Siemens.', {"Robert Miller"}),
+        ("Elizabeth (Liz) Warren works for Siemens.", {"Elizabeth Warren"}),
     ],
 )
 def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[str]) -> None:
@@ -31,7 +45,82 @@ def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[
     assert names <= {mention.name for mention in mentions if mention.type == "person"}
 
 
-@pytest.mark.parametrize("spelling", ["node.js", "NODE.JS"])
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("IMPORTANT NOTICE: the REST API uses JSON.", "REST"),
+        ("READ THE MANUAL BEFORE YOU OPEN KAFKA.", "KAFKA"),
+    ],
+)
+def test_software_keeps_its_type_among_capitals(extractor: Extractor, text: str, name: str) -> None:
+    mentions = read(extractor, text).mentions
+    assert (name, "technology") in {(mention.name, mention.type) for mention in mentions}
+
+
+def test_a_place_with_a_particle_is_no_person(extractor: Extractor) -> None:
+    mentions = read(extractor, "We visited Rio de Janeiro and San Juan de la Maguana.").mentions
+    assert ("Rio de Janeiro", "location") in {(mention.name, mention.type) for mention in mentions}
+
+
+def test_a_product_may_begin_with_a_small_letter(extractor: Extractor) -> None:
+    mentions = read(extractor, "My iPhone 15 broke again.").mentions
+    assert [(mention.name, mention.type) for mention in mentions] == [("iPhone 15", "product")]
+
+
+def test_a_surname_with_a_particle_stands_for_the_whole_name(extractor: Extractor) -> None:
+    text = "Anneke van den Broek joined Philips. Later van den Broek left Philips."
+    people = [m for m in read(extractor, text).mentions if m.type == "person"]
+    assert [mention.name for mention in people] == ["Anneke van den Broek"] * 2
+
+
+def test_german_sentences_with_particles_stay_german(extractor: Extractor) -> None:
+    text = "Herr von Hagen kommt morgen mit Frau von der Leyen und der Presse."
+    assert not read(extractor, text).is_understood
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (
+            "<table><tr><th>Owner</th><th>Firm</th></tr>"
+            "<tr><td>Petra Novak</td><td>Siemens</td></tr></table>",
+            {"person:Petra Novak", "organization:Siemens"},
+        ),
+        (
+            "<table>\n<tr><td>Petra Novak</td><td>3</td></tr>\n"
+            "<tr><td>Omar Haddad</td><td>4</td></tr>\n</table>",
+            {"person:Petra Novak", "person:Omar Haddad"},
+        ),
+        (
+            "<person><name>Petra Novak</name><employer>Siemens</employer></person>",
+            {"person:Petra Novak", "organization:Siemens"},
+        ),
+        (
+            "<ul><li>Anna Kowalska works for Siemens.</li><li>Omar Haddad paints.</li></ul>",
+            {"person:Anna Kowalska", "organization:Siemens", "person:Omar Haddad"},
+        ),
+    ],
+)
+def test_names_in_elements(extractor: Extractor, text: str, names: set[str]) -> None:
+    mentions = read(extractor, text).mentions
+    assert {f"{m.type}:{m.name}" for m in mentions if m.type != "concept"} == names
+    assert all(text[m.start : m.end] == m.text for m in mentions)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The commit deadbeefdeadbeefdeadbeef broke the build.",
+        "a1b2c3d4e5f60718293a4b5c6d7e8f90 0011223344556677 deadbeefdeadbeefdeadbeef",
+        "Read https://en.wikipedia.example/wiki/Anna_Kowalska_(writer) first.",
+    ],
+)
+def test_checksums_and_addresses_are_no_names(extractor: Extractor, text: str) -> None:
+    names = {mention.name for mention in read(extractor, text).mentions}
+    assert not any("beef" in name or "writer" in name or "_" in name for name in names)
+
+
+@pytest.mark.parametrize("spelling", ["node.js", "NODE.JS", "Node.JS"])
 def test_a_technology_with_a_dot_is_no_file(extractor: Extractor, spelling: str) -> None:
     (mention,) = read(extractor, f"We run {spelling} here.").mentions
     assert mention.type == "technology"
