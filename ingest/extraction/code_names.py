@@ -19,7 +19,7 @@ _PATH = re.compile(
 )
 # Of differences of files ("a/src/x.py"), and of paths that begin where the program runs.
 _PATH_PREFIX = re.compile(r"(?:[ab]/(?=\w+/)|\./)?")
-_CLASS = re.compile(r"(?<![\w$])[A-Z][a-z0-9]+(?:[A-Z]+[a-z0-9]*)+(?![\w$])")
+_CLASS = re.compile(r"(?<![\w$])[A-Z][a-z0-9]+[A-Z][A-Za-z0-9]*(?![\w$])")
 _INSTALLED = re.compile(
     r"(?:site-packages|dist-packages|node_modules)/(?P<name>@[\w.-]+/[\w.-]+|[\w-]+(?:\.js)?)(?=[/.])"
 )

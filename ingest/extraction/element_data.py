@@ -17,7 +17,7 @@ _VALUE = re.compile(
     r"(?P<value>[^<>\s](?:[^<>.!?]|[.!?](?!\s)){0,80}[.!?]?)</(?P=tag)\s?>",
     re.IGNORECASE,
 )
-_GAP = re.compile(rf"(?:\s+|</?{_TAG}(?:\s[^<>]{{0,300}})?/?>|<!--[^<>]{{0,300}}-->)*")
+_GAP = re.compile(rf"(?:\s|</?{_TAG}(?:\s[^<>]{{0,300}})?/?>|<!--[^<>]{{0,300}}-->)*")
 _ROW_OR_VALUE = re.compile(rf"<(?P<row>tr)\b|{_VALUE.pattern}|<(?P<parent>{_TAG})", re.IGNORECASE)
 _MIN_VALUES = 2
 _NAME_TAGS = frozenset({"name", "fullname", "full-name", "displayname"})
