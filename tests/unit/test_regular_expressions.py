@@ -4,13 +4,12 @@ import dataclasses
 import importlib
 import pkgutil
 import re
-from re import _constants as codes
-from re import _parser as parser
 
 import pytest
 
 import mcp_context_persistence
 
+codes, parser = map(importlib.import_module, ("re._constants", "re._parser"))
 REPEATS = (codes.MAX_REPEAT, codes.MIN_REPEAT)
 MANY = 1_000  # more repetitions than this count as unbounded
 EXTRAS = {"gliner", "prometheus_client", "redis", "torch"}
