@@ -77,10 +77,8 @@ def test_a_store_opens_again_after_its_last_user_left_a_stopped_database(tmp_pat
         assert not Store(store).panicked.exists()
 
 
-@pytest.mark.parametrize(
-    "whom",
-    ["the server alone", pytest.param("the server and its supervisor", marks=pytest.mark.long)],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("whom", ["the server alone", "the server and its supervisor"])
 def test_a_store_opens_again_after_its_stopped_database_was_terminated(tmp_path, whom):
     store, count = tmp_path / "store", 0
     with stopped_at_the_end(store):

@@ -289,7 +289,9 @@ with ContextPersistenceClient(":memory:", progress=fork) as client:
 """
 
 
-@pytest.mark.parametrize(("leave", "status"), [("exit", "3"), ("return", "1")])
+@pytest.mark.parametrize(
+    ("leave", "status"), [pytest.param("exit", "3", marks=pytest.mark.long), ("return", "1")]
+)
 def test_a_child_forked_while_a_throwaway_store_is_opened_leaves_it_to_its_parent(leave, status):
     done = subprocess.run(
         [sys.executable, "-c", FORKS, leave], cwd=ROOT, capture_output=True, text=True, check=False

@@ -264,6 +264,7 @@ print(stats.database_heap >> 20, stats.pending_restart, message.content)
 """
 
 
+@pytest.mark.long
 def test_a_throwaway_server_keeps_its_data_when_it_is_restarted():
     done = subprocess.run(
         [sys.executable, "-c", THROWAWAY],
@@ -277,6 +278,7 @@ def test_a_throwaway_server_keeps_its_data_when_it_is_restarted():
     assert "defunct" not in done.stderr
 
 
+@pytest.mark.long
 def test_real_messages_are_saved_within_the_limit():
     if not (DATA / "sgd").is_dir():
         pytest.skip(f"LOUD: the SGD data set is not at {DATA}")

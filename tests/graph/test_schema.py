@@ -64,7 +64,15 @@ def test_an_index_for_vectors_of_another_size_stands_beside_it(graph):
         )
 
 
-@pytest.mark.parametrize("version", range(1, migrations.VERSION))
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(
+            version, marks=pytest.mark.long if 1 < version < migrations.VERSION - 2 else ()
+        )
+        for version in range(1, migrations.VERSION)
+    ],
+)
 def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_statement(
     client, server, namespace, version
 ):

@@ -92,6 +92,7 @@ def test_a_foreign_server_on_the_old_port_gets_no_password(tmp_path):
         local.stop(store, force=True)
 
 
+@pytest.mark.long
 def test_threads_can_open_a_store_and_restart_its_server_at_the_same_time(tmp_path):
     store = tmp_path / "store"
     results, errors = [], []
