@@ -66,9 +66,10 @@ class Lock:
 
     def close_copy(self) -> None:
         """Close the descriptor alone: the process that has another copy still holds the lock."""
-        _open_locks.discard(self)
-        _own_leases.discard(self)
-        self.__del__()
+        with _registry_lock:  # no fork between the two
+            _open_locks.discard(self)
+            _own_leases.discard(self)
+            self.__del__()
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         descriptor, self.descriptor = self.descriptor, -1
