@@ -75,7 +75,7 @@ def _refuse_options_before(context: click.Context) -> None:
     for name in ("profile", "tools", "read_only"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = name.replace("_", "-")
-            raise InputError(f"give --{option} after the name of the command, not before it")
+            raise InputError(f"--{option} has no effect before a command of mcp")
 
 
 FOR = click.option(

@@ -14,6 +14,14 @@ from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import State, Store, replace_file
 
 
+def attach(store, phase):
+    """An attachment with a lease of its own, whose server has this phase."""
+    store.prepare()
+    state = State(phase=phase, nonce="n")
+    lease = leases.take_lease(store.leases)
+    return Attachment(store, state, lease, ServerSettings(), is_throwaway=False)
+
+
 def test_concurrent_calls_replace_a_lost_lease_once(tmp_path, monkeypatch):
     store = Store(tmp_path / "store")
     store.prepare()
@@ -44,12 +52,7 @@ def test_concurrent_calls_replace_a_lost_lease_once(tmp_path, monkeypatch):
 
 
 def test_an_interrupted_renewal_interrupts_no_other_thread(tmp_path, monkeypatch):
-    store = Store(tmp_path / "s")
-    store.prepare()
-    state = State(phase="running", nonce="n")
-    attached = Attachment(
-        store, state, leases.take_lease(store.leases), ServerSettings(), is_throwaway=False
-    )
+    attached = attach(Store(tmp_path / "s"), "running")
     with ThreadPoolExecutor(1) as pool:
         others = []
 
@@ -67,12 +70,7 @@ def test_an_interrupted_renewal_interrupts_no_other_thread(tmp_path, monkeypatch
 
 
 def test_a_system_error_during_a_renewal_is_a_database_error(tmp_path, monkeypatch):
-    store = Store(tmp_path / "s")
-    store.prepare()
-    state = State(phase="stopped", nonce="n")
-    attached = Attachment(
-        store, state, leases.take_lease(store.leases), ServerSettings(), is_throwaway=False
-    )
+    attached = attach(Store(tmp_path / "s"), "stopped")
 
     def refuse(*_, **__):
         raise FileNotFoundError(2, "No such file or directory")
