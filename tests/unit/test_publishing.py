@@ -51,6 +51,7 @@ def test_the_bundle_is_of_this_version_of_this_package():
 def test_the_bundle_lists_the_tools_and_uses_variables_of_the_command():
     from click import Option
 
+    from mcp_context_persistence.cli.main import commands
     from mcp_context_persistence.cli.mcp import STORE_VARIABLES, mcp
 
     pytest.importorskip("mcp", reason="the extra mcp is not installed")
@@ -59,7 +60,7 @@ def test_the_bundle_lists_the_tools_and_uses_variables_of_the_command():
     assert [tool["name"] for tool in MANIFEST["tools"]] == [tool.name for tool in SMALL]
     variables = {
         name
-        for option in mcp.params
+        for option in [*commands.params, *mcp.params]
         if isinstance(option, Option) and option.envvar
         for name in ([option.envvar] if isinstance(option.envvar, str) else option.envvar)
     }
