@@ -293,7 +293,7 @@ def explain(
         if kind in {"extra_forbidden", "invalid_key"}:
             key = location.pop()  # written by the caller
             unknown_key = problem["input"] if kind == "invalid_key" else key
-            reason = validation.describe_unknown_key(unknown_key, known_keys)
+            reason = f"there is {validation.describe_unknown_key(unknown_key, known_keys)}"
         else:
             path, reason = _describe_problem(kind, problem["msg"])
         fields = [str(item) for item in location if _is_field(item)]

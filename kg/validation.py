@@ -5,6 +5,7 @@ of the field, never with the value. The methods of a caller's own class may rais
 values of subclasses are read by the methods of `str`, `int` and `float`.
 """
 
+import difflib
 import functools
 import itertools
 import json
@@ -252,9 +253,18 @@ def describe_key(key: object) -> str:
 
 
 def describe_unknown_key(key: object, known_keys: Iterable[str]) -> str:
-    """Return the reason for an error about a key that is not one of the known keys, if any are."""
-    reason, names = f"there is an unknown key {describe_key(key)}", ", ".join(known_keys)
-    return f"{reason}; known are: {names}" if names else reason
+    """Return "an unknown key" with the key, and what the caller may have meant."""
+    return f"an unknown key {describe_key(key)}{suggest(key, known_keys)}"
+
+
+def suggest(key: object, known_keys: Iterable[str]) -> str:
+    """Return the end of a sentence about an unknown key: a similar known one, or all of them."""
+    names = list(known_keys)
+    text = str.__str__(key)[:_SHOWN_KEY_CHARACTERS] if isinstance(key, str) else ""
+    similar = difflib.get_close_matches(text, names, n=1)
+    if similar:
+        return f"; did you mean {similar[0]}?"
+    return f"; known are: {', '.join(names)}" if names else ""
 
 
 def check_vectors(

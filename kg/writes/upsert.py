@@ -169,8 +169,7 @@ def _check_fields(path: str, fields: object, *, keys: frozenset[str]) -> dict[st
     for key in values:
         if key not in keys:
             raise ValidationError(
-                f"{path} has an unknown key {validation.describe_key(key)}; "
-                f"known are: {', '.join(sorted(keys))}"
+                f"{path} has {validation.describe_unknown_key(key, sorted(keys))}"
             )
     return values
 

@@ -290,7 +290,9 @@ def _read_fields(item: object) -> dict[str, Any]:
     values = validation.check_mapping("conversations", item)
     for key in values:
         if key not in FIELDS:
-            raise ValidationError(f"conversations: {validation.describe_unknown_key(key, FIELDS)}")
+            raise ValidationError(
+                f"conversations has {validation.describe_unknown_key(key, FIELDS)}"
+            )
     return {key: values.get(key) for key in FIELDS}
 
 

@@ -1,6 +1,5 @@
 """The filters of a search: checked, and in the forms that the indexes take."""
 
-import difflib
 import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -311,9 +310,7 @@ def _read_conditions(value: object) -> Filters:
             _refuse_none(name_key(path), condition)
             metadata[path] = read_condition(path, condition)
         elif key not in _READERS:
-            raise ValidationError(
-                f"filters has an unknown key {validation.describe_key(key)}{_suggest_key(key)}"
-            )
+            raise ValidationError(f"filters has {validation.describe_unknown_key(key, KEYS)}")
         else:
             _refuse_none(f"filters.{key}", condition)
             fields |= _READERS[key](condition)
@@ -336,11 +333,6 @@ def _refuse_none(name: str, value: object) -> None:
         raise ValidationError(
             f"{name} must not be None; if you do not want to filter by it, leave it out"
         )
-
-
-def _suggest_key(key: object) -> str:
-    similar = difflib.get_close_matches(key, KEYS, n=1, cutoff=0.5) if isinstance(key, str) else []
-    return f"; did you mean {similar[0]}?" if similar else f"; known are: {', '.join(KEYS)}"
 
 
 def _check_role(name: str, value: object) -> str:

@@ -220,10 +220,7 @@ def _apply(base: Recipe, settings: Mapping[Any, object]) -> Recipe:
         elif key in RENAMED_KEYS:
             raise ValidationError(f"recipe.{key} is now called recipe.{RENAMED_KEYS[key]}")
         else:
-            raise ValidationError(
-                f"recipe has an unknown key {validation.describe_key(key)}; "
-                f"known are: {', '.join(_KEYS)}"
-            )
+            raise ValidationError(f"recipe has {validation.describe_unknown_key(key, _KEYS)}")
     return replace(base, **changes)
 
 

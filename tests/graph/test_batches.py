@@ -105,7 +105,7 @@ def test_invalid_items_get_an_error_and_the_others_are_saved(client):
     fields = [
         "messages",
         "conversations",
-        "there is an unknown key 'colour'",
+        "conversations has an unknown key 'colour'",
         "role",
         "messages: an id belongs to a message of another conversation",
         "mode",

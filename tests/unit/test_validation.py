@@ -292,3 +292,17 @@ def test_an_interruption_while_an_argument_is_read_passes_through(error):
         validation.dump_metadata("field", interrupting(x=1))
     with pytest.raises(error), validation.reading("field"):
         interrupt()
+
+
+@pytest.mark.parametrize(
+    ("key", "known_keys", "text"),
+    [
+        ("lmit", ["limit", "query"], "an unknown key 'lmit'; did you mean limit?"),
+        ("colour", ["limit", "query"], "an unknown key 'colour'; known are: limit, query"),
+        (7, ["limit"], "an unknown key of the type int; known are: limit"),
+        ("x" * 10**6, ["limit"], f"an unknown key '{'x' * 64}...'; known are: limit"),
+        ("colour", [], "an unknown key 'colour'"),
+    ],
+)
+def test_an_unknown_key_is_told_with_what_the_caller_may_have_meant(key, known_keys, text):
+    assert validation.describe_unknown_key(key, known_keys) == text

@@ -9,7 +9,7 @@ ignored.
 import difflib
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
@@ -90,13 +90,6 @@ def explain_ignored(path: Path, keys: Keys) -> tuple[bool, str] | None:
     return False, _NO_SETTING
 
 
-def suggest(key: object, candidates: Iterable[str]) -> str:
-    """Return the end of a sentence about an unknown key: a similar candidate, or all of them."""
-    names = sorted(candidates)
-    similar = difflib.get_close_matches(key, names, n=1) if isinstance(key, str) else []
-    return f"; did you mean {similar[0]}?" if similar else f"; known are: {', '.join(names)}"
-
-
 def _parse(path: Path) -> Mapping[Any, Any]:
     """Parse the file.
 
@@ -169,7 +162,7 @@ def _check(content: Mapping[Any, Any], keys: Keys, file_name: str, *, hint: str)
         if section not in sections:
             raise ValidationError(
                 f"{file_name}: unknown section {validation.describe_key(section)}"
-                f"{suggest(section, sections)}{hint}"
+                f"{validation.suggest(section, sorted(sections))}{hint}"
             )
         if not isinstance(values, Mapping | None):
             raise ValidationError(f"{file_name}: section {section} must hold keys and values")
@@ -177,7 +170,8 @@ def _check(content: Mapping[Any, Any], keys: Keys, file_name: str, *, hint: str)
             if f"{section}.{key}" not in keys:
                 raise ValidationError(
                     f"{file_name}: section {section} has an unknown key "
-                    f"{validation.describe_key(key)}{suggest(f'{section}.{key}', keys)}{hint}"
+                    f"{validation.describe_key(key)}"
+                    f"{validation.suggest(f'{section}.{key}', sorted(keys))}{hint}"
                 )
             if value is not None:
                 settings[f"{section}.{key}"] = value

@@ -17,7 +17,6 @@ from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.models import Mode, explain
 from mcp_context_persistence.runtime.config import sources
-from mcp_context_persistence.runtime.config.config_file import suggest
 from mcp_context_persistence.runtime.config.credentials_file import add_credentials
 from mcp_context_persistence.runtime.config.field_types import (
     Format,
@@ -349,10 +348,8 @@ def load_config(config: Mapping[str, Any] | None = None, **arguments: object) ->
     by_config = {} if config is None else validation.check_mapping("config", config)
     for key in by_config:
         if key not in Config.model_fields:
-            raise ValidationError(
-                f"config has an unknown key {validation.describe_key(key)}"
-                f"{suggest(key, Config.model_fields)}"
-            )
+            known_keys = sorted(Config.model_fields)
+            raise ValidationError(f"config has {validation.describe_unknown_key(key, known_keys)}")
     by_argument = {name: value for name, value in arguments.items() if value is not None}
     with validation.reading("config"):
         try:

@@ -17,7 +17,6 @@ from mcp_context_persistence.runtime.config.config_file import (
     FILE_VARIABLE,
     explain_ignored,
     read_file,
-    suggest,
 )
 
 CONSTRUCTOR = 0  # the level of the constructor; the other sources follow, the strongest first
@@ -136,9 +135,8 @@ def _select_variables(
     setting_variables = {variable for field in fields.values() for variable in variables_of(field)}
     for variable in variables:
         if variable.startswith(PREFIX) and variable not in setting_variables:
-            hint = suggest(
-                variable, (name for name in setting_variables if name.startswith(PREFIX))
-            )
+            known = sorted(name for name in setting_variables if name.startswith(PREFIX))
+            hint = validation.suggest(variable, known)
             raise ValidationError(
                 f"{source_name} has an unknown variable {validation.describe_key(variable)}{hint}"
             )
