@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message as MimeMessage
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -19,6 +19,7 @@ from mcp_context_persistence.rest import etags
 from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.callers import Caller
 from mcp_context_persistence.rest.cursors import CursorSigner
+from mcp_context_persistence.rest.item_locks import ItemLocks
 from mcp_context_persistence.rest.problems import (
     MEDIA_TYPE,
     ProblemError,
@@ -86,11 +87,13 @@ class Service:
         clients: A client for each namespace.
         threads: In which calls run.
         cursors: Signs cursors.
+        items: Locks of the items that conditional requests write.
     """
 
     clients: ClientPool
     threads: CallThreads
     cursors: CursorSigner
+    items: ItemLocks = field(default_factory=ItemLocks)
 
     @classmethod
     def create(cls, clients: ClientPool, threads: CallThreads, secret: bytes | None) -> "Service":
@@ -134,8 +137,11 @@ class Session:
         )
         with self.service.clients.use(self.caller.namespace) as client:
             if stored is not None and has_conditions:
-                self._check_stored(client, stored)
-            result = call(client)
+                with self.service.items.hold(self.caller.namespace, self.request.url.path):
+                    self._check_stored(client, stored)
+                    result = call(client)
+            else:
+                result = call(client)
         tag = etags.make_tag(result) if has_tag else None
         condition = self.request.headers.get("if-none-match")
         if tag and condition is not None and etags.has_match(tag, condition):

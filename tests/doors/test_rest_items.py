@@ -1,6 +1,7 @@
 """Entity tags and conditions, signed cursors, JSON lines, and metrics."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -54,6 +55,20 @@ def test_a_write_is_refused_where_the_item_has_changed(rest):
     tag = rest.get("/v1/conversations/tag-2").headers["etag"]
     deleted = rest.delete("/v1/conversations/tag-2", headers={"If-Match": tag})
     assert deleted.json()["existed"] is True
+
+
+def test_one_of_several_writers_with_the_same_condition_writes(rest):
+    save(rest, "tag-6")
+    for turn in range(5):
+        tag = rest.get("/v1/conversations/tag-6").headers["etag"]
+        with ThreadPoolExecutor(6) as threads:
+            responses = threads.map(
+                lambda text, tag=tag: append(rest, "tag-6", text, **{"If-Match": tag}),
+                [f"The pump {turn} of {writer} runs." for writer in range(6)],
+            )
+        statuses = sorted(response.status_code for response in responses)
+        assert statuses == [200, *[412] * 5]
+    assert rest.get("/v1/conversations/tag-6").json()["total_messages"] == 6
 
 
 def test_an_item_is_made_only_where_there_is_none(rest):
