@@ -24,6 +24,7 @@ from mcp_context_persistence.kg.driver.call_budget import CallBudget
 from mcp_context_persistence.kg.driver.daemon_threads import OverdueError
 from mcp_context_persistence.kg.driver.error_mapping import is_replayable, translate_error
 from mcp_context_persistence.kg.driver.parameters import encode_parameters
+from mcp_context_persistence.kg.driver.plans import LatePlans
 from mcp_context_persistence.kg.driver.pool import Auth
 from mcp_context_persistence.kg.driver.pool_lifecycle import PoolLifecycle
 from mcp_context_persistence.kg.driver.schema_repair import Repair, SchemaRepair
@@ -90,6 +91,7 @@ class Graph:
         )
         self._schema = SchemaRepair()
         self._budget = CallBudget(deadline)
+        self._late_plans = LatePlans(self)
         self._local = threading.local()
         self._server: Server | None = None
 
@@ -130,11 +132,12 @@ class Graph:
         bookmarks: list[neo4j.Bookmarks] | None = getattr(self._local, "bookmarks", None)
 
         def make_attempt(attempt: Attempt, seconds: float) -> list[T]:
-            with self._session(
-                attempt,
-                writes=statement.writes or statement.locks,
-                after=bookmarks[-1] if bookmarks else None,
-            ) as session:
+            after = bookmarks[-1] if bookmarks else None
+            writes = statement.writes or statement.locks
+            with (
+                self._session(attempt, writes=writes, after=after) as session,
+                self._late_plans.watch(statement),
+            ):
                 query = neo4j.Query(text, metadata={"statement": statement.name}, timeout=seconds)
                 result = session.run(query, parameters)
                 rows = [statement.read(row) for row in result]
@@ -180,10 +183,10 @@ class Graph:
             ):
 
                 def run(statement: Statement[Any]) -> list[Any]:
-                    result = transaction.run(
-                        statement.text(dialect), self._encode(statement.parameters)
-                    )
-                    rows = [statement.read(row) for row in result]
+                    parameters = self._encode(statement.parameters)
+                    with self._late_plans.watch(statement):
+                        result = transaction.run(statement.text(dialect), parameters)
+                        rows = [statement.read(row) for row in result]
                     if statement.changes_data and result.consume().counters.contains_updates:
                         attempt.has_changed = True
                     return rows

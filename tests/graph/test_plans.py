@@ -1,6 +1,7 @@
 """A server plans statements in advance, and nothing is changed."""
 
 import logging
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_folders_exist_and_the_first_ones_come_first():
     class Recorder:
         server = SimpleNamespace(dialect="25")
 
-        def run(self, statement: Statement) -> None:
+        def run(self, statement: Statement, *, deadline: float) -> None:
             names.append(statement.name)
             assert statement.text() == f"EXPLAIN {cypher.load(statement.name).text}"
             if statement.name == "search/find":
@@ -48,3 +49,51 @@ def test_the_folders_exist_and_the_first_ones_come_first():
     planned = len(names)
     plans.plan_statements(Recorder(), ("search",), is_stopped=lambda: len(names) == planned + 2)
     assert len(names) == planned + 2
+
+
+@pytest.fixture
+def planned(graph, monkeypatch):
+    """Names of the statements that a graph explains; a failure of any of its statements is late."""
+    monkeypatch.setattr(plans, "LATE_SECONDS", -1.0)
+    names, run = [], graph.run
+
+    def record(statement, **options):
+        assert statement.text().startswith("EXPLAIN ")
+        rows = run(statement, **options)
+        names.append(statement.name)
+        return rows
+
+    monkeypatch.setattr(graph, "run", record)
+    return names
+
+
+def run_in_vain(graph, name):
+    """Run a statement that does not end in time, and wait until it is planned."""
+    statement = Statement(name=name, parameters=cypher.load(name).samples, read=lambda row: 1 / 0)
+    with pytest.raises(DatabaseError):
+        type(graph).run(graph, statement)
+    for thread in threading.enumerate():
+        if thread.name == "context-persistence-plan":
+            thread.join(60)
+
+
+@pytest.mark.parametrize("name", ["search/find", "conversation/load"])
+def test_a_statement_that_fails_late_and_never_succeeded_is_planned(graph, planned, name):
+    graph._late_plans = plans.LatePlans(graph)
+    run_in_vain(graph, name)
+    assert planned == [name]
+
+
+def test_a_statement_that_succeeded_before_is_not_planned_again(graph, planned):
+    graph._late_plans = plans.LatePlans(graph)
+    with graph._late_plans.watch(Statement(name="search/find", read=lambda row: row)):
+        pass
+    run_in_vain(graph, "search/find")
+    assert planned == []
+
+
+def test_a_statement_that_fails_at_once_is_not_planned(graph, planned, monkeypatch):
+    graph._late_plans = plans.LatePlans(graph)
+    monkeypatch.setattr(plans, "LATE_SECONDS", 60.0)
+    run_in_vain(graph, "search/find")
+    assert planned == []
