@@ -234,7 +234,8 @@ class Relationship(BaseModel):
         "asked, requested or nearly",
     )
     polarity: str = Field(
-        "positive", description="negative where it is the contrary that is asked, supposed etc."
+        "positive",
+        description="negative if a text denies, asks or supposes the contrary, else positive",
     )
 
 

@@ -29,7 +29,12 @@ def stats(session: Session) -> None:
 
 @command()
 @uses_store
-@click.option("--central", metavar="METRIC", help="Rank entities by pagerank, betweenness, ...")
+@click.option(
+    "--central",
+    metavar="METRIC",
+    help="Rank entities by pagerank, article_rank, betweenness, closeness, harmonic, eigenvector "
+    "or degree.",
+)
 @click.option("--top", type=int, default=10, show_default=True, help="The number of entities.")
 def analytics(session: Session, central: str | None, top: int) -> None:
     """Measure the graph of entities, or find its central entities.
@@ -73,7 +78,9 @@ def analytics(session: Session, central: str | None, top: int) -> None:
     default="leiden",
     show_default=True,
 )
-@click.option("--min-size", type=int, default=2, show_default=True, help="The fewest entities.")
+@click.option(
+    "--min-size", type=int, default=2, show_default=True, help="The minimum number of entities."
+)
 @click.option("--weighted", is_flag=True, help="Relationships count by their confidence.")
 def communities(session: Session, algorithm: str, min_size: int, *, weighted: bool) -> None:
     """Find groups of entities with many relationships among each other, the largest first.

@@ -29,7 +29,11 @@ def decisions() -> None:
     show_default=True,
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most items."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="The maximum number.",
 )
 def list_decisions(session: Session, status: str, limit: int) -> None:
     """List decisions, newest first; `context-persistence list decisions` takes filters, too."""

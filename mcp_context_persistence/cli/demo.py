@@ -20,6 +20,7 @@ from mcp_context_persistence.queries.search.recipes import WEIGHTS
 
 MAX_REASONS = 3  # that are named for a result
 MAX_LISTED = 20  # conversations or entities
+DEADLINE = 120.0  # seconds: a new database on a busy machine plans its first save for long
 STAGES = {
     "verify": "Checking the files of Neo4j",
     "download": "Downloading Neo4j",
@@ -84,7 +85,10 @@ def run_demo(path: Path | None, *, store: str, console: Console) -> None:
     provision = ProvisionProgress(console)
     try:
         client = ContextPersistenceClient(
-            database_url=store, namespace=namespace, progress=provision
+            database_url=store,
+            namespace=namespace,
+            progress=provision,
+            config={"deadline": DEADLINE},
         )
     finally:
         provision.stop()

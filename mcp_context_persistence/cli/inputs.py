@@ -143,12 +143,12 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _FILTERS: tuple[tuple[str, str, bool], ...] = (
-    ("--project", "Only of these projects.", True),
-    ("--tag", "Only with these tags.", True),
-    ("--conversation", "Only in these conversations.", True),
+    ("--project", "Only this project; may be repeated.", True),
+    ("--tag", "Only this tag; may be repeated.", True),
+    ("--conversation", "Only this conversation; may be repeated.", True),
     ("--since", "Only from this time on, such as 2026-01-31.", False),
     ("--until", "Only up to this time.", False),
-    ("--where", "Only with this metadata, as KEY=VALUE.", True),
+    ("--where", "Only this metadata, as KEY=VALUE; may be repeated.", True),
 )
 _NAMES = {"project": "project", "tag": "tags", "conversation": "conversation_id"}
 

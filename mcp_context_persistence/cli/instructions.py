@@ -38,7 +38,11 @@ def instructions() -> None:
     show_default=True,
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most items."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="The maximum number.",
 )
 def list_instructions(session: Session, status: str, limit: int) -> None:
     """List instructions, latest first."""

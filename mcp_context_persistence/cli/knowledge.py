@@ -40,7 +40,9 @@ PATHS: Columns = {
 @click.argument("text")
 @click.option("--conversation", metavar="ID", help="Link the entities to this conversation.")
 @click.option("--message", metavar="ID", help="Link the entities to this message.")
-@click.option("--type", "types", multiple=True, help="Show only entities of these types.")
+@click.option(
+    "--type", "types", multiple=True, help="Show only entities of this type; may be repeated."
+)
 @click.option("--no-store", is_flag=True, help="Do not store what is found.")
 def extract(
     session: Session,

@@ -77,14 +77,18 @@ def list_pages(
 @uses_store
 @click.argument("kind", type=click.Choice(list(COLUMNS)), default="conversations")
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="The most items."
+    "--limit",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    help="The maximum number.",
 )
 @click.option(
     "--order",
     type=click.Choice(["newest", "oldest", "updated", "id"]),
     help="The order; newest without it.",
 )
-@click.option("--type", "types", multiple=True, help="Only of these types of entities.")
+@click.option("--type", "types", multiple=True, help="Only entities of this type; may be repeated.")
 @click.option(
     "--status",
     multiple=True,

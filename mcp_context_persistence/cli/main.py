@@ -106,8 +106,8 @@ def _run(command: Callable[[], Any], arguments: Sequence[str] | None) -> int:
 def commands(context: click.Context) -> None:
     """Memory for AI assistants, stored as one property graph in Neo4j.
 
-    Without --store, the commands use the store of your user, or the one that the settings name
-    (docs/configuration.md). The options of this page may stand before or after the command.
+    Without --store, the commands use the store that the settings name (docs/configuration.md), or
+    that of your user account. The options of this page may stand before or after the command.
     """
     context.ensure_object(Session)
 

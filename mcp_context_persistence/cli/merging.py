@@ -11,9 +11,11 @@ from mcp_context_persistence.cli.session import Session, uses_store
 @command()
 @uses_store
 @click.argument("entity", required=False)
-@click.option("--type", "types", multiple=True, help="Only entities of these types.")
+@click.option("--type", "types", multiple=True, help="Only entities of this type; may be repeated.")
 @click.option("--min-score", type=float, default=0.5, show_default=True, help="0.5 to 1.0.")
-@click.option("--limit", type=int, default=100, show_default=True, help="The most pairs.")
+@click.option(
+    "--limit", type=int, default=100, show_default=True, help="The maximum number of pairs."
+)
 def duplicates(
     session: Session, entity: str | None, types: tuple[str, ...], min_score: float, limit: int
 ) -> None:

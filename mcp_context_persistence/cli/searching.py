@@ -31,11 +31,17 @@ CONTENT_TYPES = ("message", "entity", "decision", "instruction", "conversation",
     help="The settings of hybrid.",
 )
 @click.option(
-    "--type", "types", multiple=True, type=click.Choice(CONTENT_TYPES), help="Only such results."
+    "--type",
+    "types",
+    multiple=True,
+    type=click.Choice(CONTENT_TYPES),
+    help="Only such results; may be repeated.",
 )
-@click.option("--role", multiple=True, help="Only messages of this role.")
+@click.option("--role", multiple=True, help="Only messages of this role; may be repeated.")
 @filter_options
-@click.option("--exclude", multiple=True, metavar="ID", help="Leave out this conversation.")
+@click.option(
+    "--exclude", multiple=True, metavar="ID", help="Not this conversation; may be repeated."
+)
 @click.option("--metadata", is_flag=True, help="Results have their metadata, in JSON.")
 @click.option("--explain", is_flag=True, help="Explain the results in more detail, in JSON.")
 def search(session: Session, query: str, limit: int, **options: Any) -> int:
@@ -81,11 +87,13 @@ def search(session: Session, query: str, limit: int, **options: Any) -> int:
 @uses_store
 @click.argument("query")
 @click.option(
-    "--tokens", type=int, default=2_000, show_default=True, help="The most tokens of the text."
+    "--tokens", type=int, default=2_000, show_default=True, help="The maximum number of tokens."
 )
 @click.option("--order", type=click.Choice(["conversation", "time"]), default="conversation")
 @filter_options
-@click.option("--exclude", multiple=True, metavar="ID", help="Leave out this conversation.")
+@click.option(
+    "--exclude", multiple=True, metavar="ID", help="Not this conversation; may be repeated."
+)
 def context(session: Session, query: str, tokens: int, order: str, **options: Any) -> None:
     """Build a text for a prompt from what is stored about QUERY, with citations.
 

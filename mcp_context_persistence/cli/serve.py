@@ -83,7 +83,7 @@ def _open_file(session: Session, file: Path | None) -> Any:
 FILE = click.option(
     "--file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of the keys.  [default: CONTEXT_API_KEYS_FILE, or beside the store]",
+    help="The file of the keys.  [default: CONTEXT_API_KEYS_FILE, or api_keys.json in the store]",
 )
 
 

@@ -20,7 +20,7 @@ def server() -> None:
     """Show and control the Neo4j server of a store.
 
     STORE is the folder of the store, as in --store. Without it, the settings name the store
-    (docs/configuration.md), or it is the store of your user.
+    (docs/configuration.md), or it is that of your user account.
     """
 
 

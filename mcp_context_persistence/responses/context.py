@@ -32,7 +32,7 @@ class BuildContextResponse(Response):
 
     query: str
     text: str = Field(
-        ..., description="Passages by conversation and time; empty if nothing fits the budget"
+        ..., description="The chosen texts with their citations; if it is empty, `notes` says why"
     )
     citations: list[Citation] = Field(
         default_factory=list, description="What the text shows, in its order"

@@ -6,7 +6,7 @@ from mcp_context_persistence.responses.base import Response
 
 
 class DeletedCounts(BaseModel):
-    """How many of each were deleted, or would be."""
+    """What was deleted; in a dry run, what would be deleted."""
 
     conversations: int = 0
     messages: int = 0
@@ -21,7 +21,7 @@ class DeletedCounts(BaseModel):
 
 
 class ChangedCounts(BaseModel):
-    """How many of each stay, with less support or another text, or would."""
+    """What stays but was changed; in a dry run, what would be changed."""
 
     relationships: int = Field(0, description="Relationships that lost some of their evidence")
     decisions: int = Field(0, description="Decisions whose context was a deleted message")

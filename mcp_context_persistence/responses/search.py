@@ -147,7 +147,7 @@ class SearchHybridResponse(Response):
     )
     notes: list[str] = Field(
         default_factory=list,
-        description="What the caller should know about how the answer came about",
+        description="What was cut, left out, or could not be searched for",
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")
 
@@ -167,7 +167,7 @@ class SimilarConversation(BaseModel):
 class SearchSimilarConversationsResponse(Response):
     """Conversations like the query, best first.
 
-    `best_score` is the best cosine there was, even when it did not reach the floor.
+    `best_score` is the best cosine of all conversations, even if none reached `min_score`.
     """
 
     query: str = ""
@@ -176,6 +176,6 @@ class SearchSimilarConversationsResponse(Response):
     best_score: float | None = None
     notes: list[str] = Field(
         default_factory=list,
-        description="What the caller should know about how the answer came about",
+        description="What was cut, left out, or could not be searched for",
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")
