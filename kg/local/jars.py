@@ -21,6 +21,7 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import removed_afterwards
 from mcp_context_persistence.kg.helper_threads import HelperThreads
 from mcp_context_persistence.kg.local.leases import locked_file
+from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
 from mcp_context_persistence.kg.progress import ReportProgress
@@ -155,6 +156,7 @@ def provision(progress: ReportProgress | None = None) -> Jars:
     _refuse_foreign(jars)
     if not _find_damaged(jars, progress):
         return jars
+    check_umask()
     try:
         for folder in (jars.lib, jars.plugins):
             folder.mkdir(parents=True, exist_ok=True)
