@@ -1,4 +1,4 @@
-"""The functions that callers pass to follow the progress of a long call, and their errors."""
+"""The functions that callers pass to follow the progress of a long call, and callers' errors."""
 
 from collections.abc import Callable
 from typing import NoReturn
@@ -7,13 +7,14 @@ from typing import NoReturn
 ReportProgress = Callable[[str, int, int], None]
 
 
-class ProgressError(Exception):
-    """Carries an error of the caller's function to the public call, past handlers of that class.
+class CallerError(Exception):
+    """Carries an error of the caller's code to the public call, past handlers of that class.
 
-    An `OSError` of the function, for example, says nothing about the files of the library.
+    That code is a progress function or a signal handler. An `OSError` of it, for example, says
+    nothing about the files or the connections of the library.
 
     Attributes:
-        error: What the function raised.
+        error: What the code raised.
     """
 
     def __init__(self, error: Exception) -> None:
@@ -22,19 +23,19 @@ class ProgressError(Exception):
 
 
 def carry_errors(report: ReportProgress) -> ReportProgress:
-    """Return a function that calls the caller's one and raises `ProgressError` where it fails."""
+    """Return a function that calls the caller's one and raises `CallerError` where it fails."""
 
     def report_carrying_errors(name: str, done: int, total: int) -> None:
         try:
             report(name, done, total)
         except Exception as error:
-            raise ProgressError(error) from None
+            raise CallerError(error) from None
 
     return report_carrying_errors
 
 
-def raise_original(carrier: ProgressError) -> NoReturn:
-    """Raise the error of the caller's function, as the function raised it."""
+def raise_original(carrier: CallerError) -> NoReturn:
+    """Raise the error of the caller's code, as the code raised it."""
     error = carrier.error
     chain = error.__cause__, error.__context__, error.__suppress_context__
     try:

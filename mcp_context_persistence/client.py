@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.progress import ProgressError, carry_errors, raise_original
+from mcp_context_persistence.kg.progress import CallerError, carry_errors, raise_original
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
 from mcp_context_persistence.methods.appends import AppendCalls
@@ -151,7 +151,7 @@ class ContextPersistenceClient(
         except BaseException as error:
             if metrics is not None:
                 metrics.close()
-            if isinstance(error, ProgressError):
+            if isinstance(error, CallerError):
                 raise_original(error)
             raise
 

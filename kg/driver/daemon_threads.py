@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.progress import CallerError
 from mcp_context_persistence.kg.system_errors import NO_THREAD
 
 T = TypeVar("T")
@@ -89,12 +90,17 @@ class DaemonThreads:
 
         Raises:
             OverdueError: It did not return in time; the function may still be running.
+            CallerError: A signal handler raised an error while this thread waited.
         """
         task, deadline = _Task(function), Deadline.after(seconds)
         is_done = False
         try:
             self._begin(task, deadline)
             is_done = task.wait(deadline.seconds_left)
+        except (OverdueError, MemoryError):
+            raise
+        except Exception as error:  # of a signal handler: the function's own errors are in the task
+            raise CallerError(error) from None
         finally:
             if not is_done:
                 abandon()

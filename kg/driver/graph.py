@@ -33,6 +33,7 @@ from mcp_context_persistence.kg.driver.server_recovery import Recover, Recovery,
 from mcp_context_persistence.kg.driver.statement import IncompleteRowError, Run, Statement
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError, Rollback
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
+from mcp_context_persistence.kg.progress import CallerError
 
 log = logging.getLogger(__name__)
 
@@ -360,7 +361,7 @@ class Graph:
                 if attempts.may_be_applied:
                     error.outcome = "unknown"
                 raise
-            except Rollback:
+            except (Rollback, CallerError):
                 raise
             except Exception as error:  # what the driver or the reader of a row did not understand
                 attempts.end_attempt(attempt, error)

@@ -125,7 +125,7 @@ CAUSES = (
     ),
     Cause(
         pattern=r"Permission denied|AccessDeniedException|Operation not permitted",
-        advice="a file of the store may not be written: check who owns it",
+        advice="a file of the store may not be written: check its owner and its permissions",
     ),
     Cause(
         pattern=r"UnsupportedClassVersionError|Unrecognized (?:VM )?option|"

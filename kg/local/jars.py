@@ -9,6 +9,7 @@ embedding model (see `ingest.models.minilm`).
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable
 from concurrent.futures import as_completed
@@ -21,6 +22,7 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import removed_afterwards
 from mcp_context_persistence.kg.helper_threads import HelperThreads
 from mcp_context_persistence.kg.local.leases import locked_file
+from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
 from mcp_context_persistence.kg.local.signature_stripping import strip_signatures
 from mcp_context_persistence.kg.progress import ReportProgress
@@ -36,6 +38,9 @@ HASHES = 4
 WAIT_SECONDS = 900.0  # for another process that provisions
 # Of every jar (2026-01-01), because a start-up cache is bound to the jars' times.
 MTIME = 1_767_225_600
+# What separates the entries of a class path, or the lines of the configuration; and what Python
+# makes of bytes that are not UTF-8.
+UNUSABLE = re.compile("[:\r\n\udc80-\udcff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,15 +151,17 @@ def provision(progress: ReportProgress | None = None) -> Jars:
             other threads.
 
     Raises:
-        DatabaseError: A jar cannot be downloaded, or the cache cannot be written.
+        DatabaseError: A jar cannot be downloaded, or the cache cannot be written or used.
         OSError: No more files can be opened, or memory is exhausted.
     """
     jars = Jars(
         home=cache_folder() / f"neo4j-{NEO4J_VERSION}-{_compute_digest()}", digest=_compute_digest()
     )
+    _check_path(jars.home)
     _refuse_foreign(jars)
     if not _find_damaged(jars, progress):
         return jars
+    check_umask()
     try:
         for folder in (jars.lib, jars.plugins):
             folder.mkdir(parents=True, exist_ok=True)
@@ -170,6 +177,16 @@ def provision(progress: ReportProgress | None = None) -> Jars:
             "free space there or set CONTEXT_CACHE_DIR."
         ) from error
     return jars
+
+
+def _check_path(home: Path) -> None:
+    """Refuse a path that cannot stand in a class path, or in a line of the configuration."""
+    if UNUSABLE.search(str(home)):
+        raise DatabaseError(
+            f"Java cannot use the folder of the local server's jars ({home!a}), because its path "
+            "has a colon, a line break or bytes that are not UTF-8: set CONTEXT_CACHE_DIR to "
+            "another folder."
+        )
 
 
 def _refuse_foreign(jars: Jars) -> None:

@@ -1,9 +1,12 @@
-"""Files that root has made in the store of another user. Standard library only."""
+"""Who may use the files that this process makes. Standard library only."""
 
 import contextlib
 import os
+import re
 import stat
 from pathlib import Path
+
+from mcp_context_persistence.kg.errors import DatabaseError
 
 FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -33,3 +36,20 @@ def give_to_owner(folder: Path) -> None:
                         os.fchown(descriptor, owner.st_uid, owner.st_gid)
                 finally:
                     os.close(descriptor)
+
+
+def check_umask() -> None:
+    """Refuse to make files whose owner could not use them.
+
+    Raises:
+        DatabaseError: The umask takes rights from the owner of new files. Only Linux tells that.
+    """
+    status = ""
+    with contextlib.suppress(OSError):
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    line = re.search(r"^Umask:\s*([0-7]+)$", status, re.MULTILINE)
+    if line and int(line[1], 8) & stat.S_IRWXU:
+        raise DatabaseError(
+            f"The umask of this process ({line[1]}) takes rights from the owner of new files, who "
+            "could not use them: set another one, such as 0077, then call again."
+        )

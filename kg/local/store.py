@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.identity import Identity
+from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.settings import DATABASE, LOOPBACK, NEO4J_VERSION
 from mcp_context_persistence.kg.local.space import translate_os_error
 
@@ -144,13 +145,14 @@ class Store:
             DatabaseError: A newer version has written the store, its data is gone, or it cannot be
                 written.
         """
-        if self.folder.exists() and not self.folder.is_dir():
-            raise ValidationError(PATH_IS_FILE)
+        check_umask()
         try:
             os.fsencode(self.folder).decode()
         except UnicodeError as error:
             raise ValidationError(PATH_IS_NO_TEXT) from error
         try:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise ValidationError(PATH_IS_FILE)
             if self.exists():
                 self._check_mark()
                 self.check_data()

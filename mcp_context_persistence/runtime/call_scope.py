@@ -16,7 +16,7 @@ from mcp_context_persistence.kg.errors import (
 )
 from mcp_context_persistence.kg.fork_safety import PARENTS_CLIENT
 from mcp_context_persistence.kg.import_lock import release_import_lock
-from mcp_context_persistence.kg.progress import ProgressError, raise_original
+from mcp_context_persistence.kg.progress import CallerError, raise_original
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.runtime.process_memory import ClientMemory
 from mcp_context_persistence.runtime.telemetry.call_telemetry import CallTelemetry
@@ -54,7 +54,7 @@ class CallScope:
             errors: The classes of errors that the method documents. Any other error of the library
                 or of the system is raised as the first of them, except `ValidationError` and
                 `NotFoundError`, which stay as they are. An error of the caller's progress function
-                is raised as it is.
+                or signal handler is raised as it is.
             tidy: Whether memory may be freed after the call.
         """
         if self._graph.is_forked:  # before anything that the parent's threads work on
@@ -67,7 +67,7 @@ class CallScope:
                     translated_system_errors(errors[0]),
                 ):
                     yield
-            except ProgressError as carrier:
+            except CallerError as carrier:
                 raise_original(carrier)
             except ContextPersistenceError as error:
                 if isinstance(error, (ValidationError, NotFoundError, *errors)):

@@ -25,7 +25,7 @@ from mcp_context_persistence.kg.errors import (
     VectorDBError,
 )
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
-from mcp_context_persistence.kg.progress import ProgressError, ReportProgress, carry_errors
+from mcp_context_persistence.kg.progress import CallerError, ReportProgress, carry_errors
 from mcp_context_persistence.kg.system_errors import NO_THREAD
 from mcp_context_persistence.kg.timestamps import now_ms
 from mcp_context_persistence.kg.vector_spaces import LABELS, VectorState
@@ -124,7 +124,7 @@ class Migration:
 
         Raises:
             ContextPersistenceError: It failed, was stopped, or the database does not answer.
-            ProgressError: The caller's progress function raised an error.
+            CallerError: The caller's progress function raised an error.
         """
         seconds, has_answer = self._graph.seconds_left, True
         try:
@@ -170,7 +170,7 @@ class Migration:
         except ContextPersistenceError as error:
             self._error, self.failure = error, str(error)
             log.warning("the migration to another embedding model ended: %s", error)
-        except ProgressError as carrier:
+        except CallerError as carrier:
             self._error = carrier
             self._note_foreign_error(carrier.error, "progress")
         except Exception as error:  # what the caller's own model raises

@@ -18,6 +18,7 @@ from pathlib import Path
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.local.leases import locked_file
+from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.store import replace_file
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 
@@ -194,6 +195,7 @@ class _Change:
         self._file = file
 
     def __enter__(self) -> dict[str, Key]:
+        check_umask()
         with translated_system_errors(DatabaseError):
             self._file.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._lock = locked_file(self._file.path.with_suffix(".lock"), seconds=LOCK_SECONDS)

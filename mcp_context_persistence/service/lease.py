@@ -18,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from mcp_context_persistence.kg.local import leases
+from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.process import is_alive, read_start_time
 from mcp_context_persistence.kg.local.store import replace_file
 
@@ -134,7 +135,9 @@ class ServiceLease:
 
         Raises:
             OSError: The folder cannot be used.
+            DatabaseError: Files that this process makes could not be used.
         """
+        check_umask()
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = leases.lock(self._folder / LOCK_NAME, seconds=LOCK_SECONDS)
         return self._lock is not None

@@ -1,4 +1,7 @@
-"""A call that was interrupted, for example by Ctrl-C, writes nothing afterwards."""
+"""A call that was interrupted, for example by Ctrl-C, writes nothing afterwards.
+
+A signal handler may raise any error, such as `TimeoutError` after `signal.alarm`.
+"""
 
 import os
 import signal
@@ -6,6 +9,7 @@ import threading
 
 import pytest
 
+from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.kg.writes import instructions
 
 SECONDS = 30
@@ -38,3 +42,35 @@ def test_the_thread_of_an_interrupted_call_commits_nothing(client):
         "active"
     ]
     assert client.retire_instruction(saved.id).changed
+
+
+@pytest.mark.skipif(os.name == "nt", reason="LOUD: Windows has no signals for threads")
+@pytest.mark.parametrize("kind", [TimeoutError, LookupError])
+def test_an_error_of_a_signal_handler_ends_the_call_and_stays_as_it_is(client, monkeypatch, kind):
+    error, is_raised = kind("late"), threading.Event()
+    threads = client._engine.graph._lifecycle.threads
+    main, call = threading.main_thread().ident, threads.call
+
+    def interrupt(*_):
+        raise error
+
+    def call_late(function, **options):
+        def work():
+            signal.pthread_kill(main, signal.SIGUSR1)
+            is_raised.wait(SECONDS)
+            return function()
+
+        return call(work, **options)
+
+    old = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(threads, "call", call_late)
+            with pytest.raises(kind) as caught:
+                client.save_document("late", "We use tables.")
+    finally:
+        is_raised.set()
+        signal.signal(signal.SIGUSR1, old)
+    assert caught.value is error
+    with pytest.raises(NotFoundError):
+        client.get_document("late")

@@ -16,7 +16,7 @@ from mcp_context_persistence.exceptions import (
     ValidationError,
     VectorDBError,
 )
-from mcp_context_persistence.kg.progress import ProgressError, carry_errors
+from mcp_context_persistence.kg.progress import CallerError, carry_errors
 from mcp_context_persistence.runtime.call_scope import CallScope, public_call
 
 
@@ -111,7 +111,7 @@ def test_an_error_of_the_callers_progress_function_is_raised_as_it_was():
     with pytest.raises(GraphError) as caught:
         fail_with_a_chain()
     error, cause = caught.value, caught.value.__cause__
-    with pytest.raises(ProgressError) as carrier:
+    with pytest.raises(CallerError) as carrier:
         carry_errors(report)("work", 1, 2)
     with pytest.raises(GraphError) as caught:
         Calls().count_with(carrier.value)

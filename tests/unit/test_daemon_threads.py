@@ -9,6 +9,7 @@ from typing import NoReturn
 import pytest
 
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads, OverdueError
+from mcp_context_persistence.kg.progress import CallerError
 
 
 def test_a_call_returns_its_value_or_raises_its_error():
@@ -113,6 +114,46 @@ def test_a_task_whose_caller_is_interrupted_while_its_thread_starts_keeps_no_thr
     threads.close()
     started[0].join(10)
     assert not started[0].is_alive()
+
+
+@pytest.mark.parametrize("kind", [TimeoutError, ConnectionError, RuntimeError, LookupError])
+def test_an_error_of_a_signal_handler_is_carried_past_handlers_of_its_class(kind):
+    threads, error, is_raised = DaemonThreads(name="test"), kind("late"), threading.Event()
+    main = threading.main_thread().ident or 0
+
+    def interrupt(*_: object) -> NoReturn:
+        raise error
+
+    old = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        assert threads.call(lambda: 7, seconds=5) == 7
+        with pytest.raises(CallerError) as carrier:
+            threads.call(
+                lambda: (signal.pthread_kill(main, signal.SIGUSR1), is_raised.wait(30)), seconds=30
+            )
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+        is_raised.set()
+    assert carrier.value.error is error
+    assert threads.call(lambda: 7, seconds=5) == 7
+    threads.close()
+
+
+def test_an_error_of_a_signal_handler_is_carried_while_a_thread_starts(monkeypatch):
+    error, start = TimeoutError("late"), threading.Thread.start
+
+    def interrupt(thread: threading.Thread) -> NoReturn:
+        start(thread)
+        raise error
+
+    threads = DaemonThreads(name="test")
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", interrupt)
+        with pytest.raises(CallerError) as carrier:
+            threads.call(int, seconds=5)
+    assert carrier.value.error is error
+    assert threads.call(lambda: 7, seconds=5) == 7
+    threads.close()
 
 
 def test_an_interrupt_at_any_moment_leaves_no_lock_behind():

@@ -45,7 +45,7 @@ def test_the_error_names_the_cause_and_the_log(tmp_path, text, words):
         ("java.io.IOException: File too large", "ulimit -f", False),
         ("FileSystemException: x: Read-only file system", "read-only", False),
         ("jna1.tmp: failed to map segment from shared object", "noexec", False),
-        ("java.nio.file.AccessDeniedException: /store/data", "who owns it", False),
+        ("java.nio.file.AccessDeniedException: /store/data", "owner and its permissions", False),
         ("java.lang.NoClassDefFoundError: a/B", "jar is missing", True),
         ("who knows", "ended while it was starting", True),
     ],

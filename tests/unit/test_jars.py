@@ -1,6 +1,7 @@
 """The locked jars of the managed server: the lock file, the download, copies without signatures."""
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_a_jar_that_is_not_locked_is_refused(small_lock):
     (provisioned.plugins / "other.jar").write_bytes(b"x")
     with pytest.raises(DatabaseError, match=r"remove other\.jar"):
         jars.provision()
+
+
+@pytest.mark.parametrize("name", ["a:b", "a\nb", "a\rb", os.fsdecode(b"a\xffb")], ids=ascii)
+def test_a_cache_folder_that_java_cannot_use_is_refused_and_not_made(
+    small_lock, tmp_path, monkeypatch, name
+):
+    monkeypatch.setenv("CONTEXT_CACHE_DIR", str(tmp_path / name))
+    with pytest.raises(DatabaseError, match="set CONTEXT_CACHE_DIR to another folder") as caught:
+        jars.provision()
+    assert not caught.value.retryable
+    assert not (tmp_path / name).exists()
 
 
 def test_a_mirror_of_the_users_settings_replaces_the_default_repository(tmp_path):

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import stat
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ import pytest
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.local.lifecycle import attach
 from mcp_context_persistence.kg.local.store import State, Store
+from mcp_context_persistence.service.keys import KeyFile
+from mcp_context_persistence.service.lease import ServiceLease
 
 
 @pytest.mark.parametrize(
@@ -41,6 +45,31 @@ def test_a_path_that_java_cannot_use_is_refused_and_nothing_is_made(tmp_path):
     folder = tmp_path / os.fsdecode(b"bad\xff")
     with pytest.raises(ValidationError, match="not UTF-8"):
         attach(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells the umask")
+@pytest.mark.parametrize("umask", [0o777, 0o377, 0o477, 0o100])
+@pytest.mark.parametrize(
+    "make",
+    [
+        attach,
+        lambda folder: attach(None),
+        lambda folder: ServiceLease(folder).take(),
+        lambda folder: KeyFile(folder / "keys.json").revoke("one"),
+    ],
+    ids=["store", "throwaway", "service", "keys"],
+)
+def test_a_umask_that_takes_rights_from_the_owner_is_refused_and_nothing_is_made(
+    tmp_path, monkeypatch, make, umask
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    old = os.umask(umask)
+    try:
+        with pytest.raises(DatabaseError, match=f"umask .*{umask:04o}.* set another one"):
+            make(tmp_path / "new" / "store")
+    finally:
+        os.umask(old)
     assert list(tmp_path.iterdir()) == []
 
 
