@@ -67,33 +67,37 @@ def planned(graph, monkeypatch):
     return names
 
 
-def run_in_vain(graph, name):
-    """Run a statement that does not end in time, and wait until it is planned."""
-    statement = Statement(name=name, parameters=cypher.load(name).samples, read=lambda row: 1 / 0)
+def run_in_vain(graph, *, in_transaction=False):
+    """Run a statement whose result cannot be read, and wait until it is planned."""
+    samples = cypher.load("search/find").samples
+    statement = Statement(name="search/find", parameters=samples, read=lambda row: 1 / 0)
     with pytest.raises(DatabaseError):
-        type(graph).run(graph, statement)
+        if in_transaction:
+            graph.transact(lambda run: run(statement), name="test")
+        else:
+            type(graph).run(graph, statement)
     for thread in threading.enumerate():
         if thread.name == "context-persistence-plan":
             thread.join(60)
 
 
-@pytest.mark.parametrize("name", ["search/find", "conversation/load"])
-def test_a_statement_that_fails_late_and_never_succeeded_is_planned(graph, planned, name):
+@pytest.mark.parametrize("in_transaction", [False, True])
+def test_a_statement_that_fails_late_and_never_succeeded_is_planned(graph, planned, in_transaction):
     graph._late_plans = plans.LatePlans(graph)
-    run_in_vain(graph, name)
-    assert planned == [name]
+    run_in_vain(graph, in_transaction=in_transaction)
+    assert planned == ["search/find"]
 
 
 def test_a_statement_that_succeeded_before_is_not_planned_again(graph, planned):
     graph._late_plans = plans.LatePlans(graph)
     with graph._late_plans.watch(Statement(name="search/find", read=lambda row: row)):
         pass
-    run_in_vain(graph, "search/find")
+    run_in_vain(graph)
     assert planned == []
 
 
 def test_a_statement_that_fails_at_once_is_not_planned(graph, planned, monkeypatch):
     graph._late_plans = plans.LatePlans(graph)
     monkeypatch.setattr(plans, "LATE_SECONDS", 60.0)
-    run_in_vain(graph, "search/find")
+    run_in_vain(graph)
     assert planned == []
