@@ -28,7 +28,6 @@ ENGLISH = [
     "Zoë Brontë ordered a crème brûlée in Paris.",
     "Angela Merkel",
     "Anna met Tom and Omar met Lisa.",
-    "Die Hard and Die Welt were both on his list.",
     "Los Angeles, La Paz and El Paso are named in her notes.",
 ]
 
