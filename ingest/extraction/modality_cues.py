@@ -15,6 +15,7 @@ _LABELS_OF_ADVERBS = frozenset({"advmod", "npadvmod", "neg", "preconj", "intj", 
 _PRESENT_TAGS = frozenset({"VBZ", "VBP", "VBG"})
 _PRESENT_AUXILIARIES = frozenset({"is", "are", "am", "'s", "’s", "'re", "be", "has", "have"})
 _PAST_FORMS_OF_BE = frozenset({"was", "were"})
+_STILL = frozenset({"still", "now", "already", "always"})
 _DETERMINERS = frozenset(
     {"the", "that", "this", "those", "old", "our", "my", "his", "her", "their"}
 )
@@ -160,7 +161,8 @@ class CueReader(SentenceForms):
         following = self.parsed.lowers[preposition + 1 : preposition + 3]
         if following[:1] == ["case"]:
             return following[1:] not in (["of"], [","])
-        return not get_words("fiction").isdisjoint(self.list_cues(preposition))
+        nouns = {noun.removesuffix("s") for noun in self.list_cues(preposition)}
+        return not get_words("fiction").isdisjoint(nouns)
 
     def _read_time(self, verb: int) -> str:
         """Return whether a predicate belongs to another time than now."""
@@ -184,6 +186,11 @@ class CueReader(SentenceForms):
         is_announced = subject >= 0 and get_words("future") & self.list_cues(subject)
         return "planned" if is_announced and tag in _PRESENT_TAGS else ""
 
+    def is_past_copula(self, verb: int) -> bool:
+        """Return whether "was" states what nothing says to be so still: "was the capital of"."""
+        is_past = self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
+        return is_past and self.list_cues(verb).isdisjoint(_STILL)
+
     def _is_past_form(self, verb: int) -> bool:
         return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
 
@@ -194,7 +201,7 @@ class CueReader(SentenceForms):
     def _is_bygone(self, token: int, word: str) -> bool:
         """Return whether a state that a phrase modifies is over: "before the merger"."""
         dep, cues = self.parsed.deps[token], self.list_cues(token)
-        if dep == "prep":
+        if dep == "prep" and self.parsed.children[token]:
             noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
             is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
             return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
@@ -202,7 +209,8 @@ class CueReader(SentenceForms):
             return self._is_past_form(token) and not cues.isdisjoint({"when", "while"})
         if dep in NOMINAL_SUBJECTS:
             return not cues.isdisjoint(get_words("former"))
-        return word == "then" and "back" in cues
+        is_before = word == "before" and dep in {"advmod", "prep"}
+        return is_before or (word == "then" and "back" in cues)
 
     def _is_future(self, token: int, word: str) -> bool:
         """Return whether a word or phrase names a time to come: "next month", "tomorrow"."""

@@ -27,7 +27,18 @@ _ANY_PARTICLE = re.compile(
 _CAPITALS = re.compile(
     rf"(?<![\w@#/.'’-])[{_UPPER}][{_UPPER}'’-]*(?: [{_UPPER}][{_UPPER}'’-]*)+(?![\w@/(=])"
 )
+# "Dell'Acqua": the parser ends a name at such an apostrophe.
+_ELISION = re.compile(
+    rf"(?<![\w.@/-])(?P<particle>D[ae]ll|Degl|Nell)'(?P<initial>[{_UPPER}])(?=[a-z])"
+)
+# "Yahoo! was": a sentence does not go on with a verb.
+_NAME_WITH_SIGN = re.compile(
+    rf"(?<![\w.@/-])(?P<name>[{_UPPER}][^\W\d_A-Z]+)!(?= (?:is|are|was|were|has|had|will)\b)"
+)
 _ENDING = re.compile(r"(?<=[a-z]\.)(?:JS|IO|AI)\b")  # "Node.JS"
+_EXCLAMATIONS = (
+    get_words("words_around_name") | get_words("sentence_openers") | get_words("requests")
+)
 _LONGEST_NAME = 4  # words; more are a sentence in capitals
 _SHORTEST_WORD = 3
 _ABBREVIATIONS = SIGNS | get_words("never_names")
@@ -39,7 +50,19 @@ def adapt_case(text: str) -> str:
     """Return a text of the same length with names in the case that the parser knows."""
     text = text.replace("’", "'") if "’" in text else text
     text = _CAPITALS.sub(_adapt_capitals, _ENDING.sub(_lower, text))
+    if "'" in text:
+        text = _ELISION.sub(_join_elision, text)
+    if "! " in text:
+        text = _NAME_WITH_SIGN.sub(_join_sign, text)
     return _PARTICLE.sub(_capitalize_particles, text)
+
+
+def _join_elision(match: re.Match[str]) -> str:
+    return f"{match['particle']}a{match['initial'].lower()}"
+
+
+def _join_sign(match: re.Match[str]) -> str:
+    return f"{match['name']}{'!' if match['name'].lower() in _EXCLAMATIONS else '-'}"
 
 
 def _lower(match: re.Match[str]) -> str:

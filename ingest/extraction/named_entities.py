@@ -167,6 +167,8 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         or (end - first == 1 and first and parsed.lowers[first - 1] == "the")
     ):
         return []  # The name of a person has no article.
+    if kind == "person" and parsed.text[parsed.ends[end - 1] - 1] == "!":
+        kind = "organization"  # "Yahoo! was bought"
     if kind == "person":
         first, end = _find_first_name(parsed, first, end), _extend_name(parsed, end)
     start, stop = trim_span(parsed.text, parsed.starts[first], parsed.ends[end - 1])

@@ -84,6 +84,8 @@ class NounRelationReader(ClauseReader):
     def _get_relation(self, noun: int, preposition: str, target: int) -> str | None:
         """Return the type of relation of a noun to what follows its preposition."""
         word, target_type = self.parsed.lowers[noun], self.spans[target].type
+        if self.parsed.tags[noun] == "NNS":
+            word = word.removesuffix("s")  # "Ada and Ben are members of"
         kind = get_noun_relation(word, preposition)
         is_role = word in _ROLES or kind == "works_for"
         if is_role and preposition in {"at", "in"} and target_type == "location":

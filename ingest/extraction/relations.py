@@ -35,6 +35,10 @@ _COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
 _SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
 
 _FORMS_OF_BE = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
+# What "was" states is over: "was the head of Acme". Unlike this, founding Acme is an event.
+_STATES = frozenset(
+    {"capital_of", "customer_of", "knows", "leads", "manages", "marries", "member_of", "owns"}
+) | {"part_of", "studies_at", "works_for", "works_with"}
 _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )
@@ -127,6 +131,8 @@ class _RelationReader(VerbPhraseReader):
             return self.modality.assess_object(predicate)
         if rule == _PURPOSE_RULE and stance == Stance("requested"):
             return Stance()
+        if kind in _STATES and stance == Stance() and self.modality.is_past_copula(predicate):
+            return Stance("past")
         return stance
 
     def _read_verb(self, verb: int) -> Iterator[Statement]:

@@ -32,7 +32,23 @@ def is_understood(text: str, model: str, language: str | None = None) -> bool:
         return (language or detect_language(text)) in {None, model_language}
     language = detect_language(text)
     may_be_english = _may_be_english(text) if language is None else language == ENGLISH
-    return may_be_english or _is_english_without_particles(text)
+    return (
+        may_be_english
+        or _has_english_balance(text, language)
+        or _is_english_without_particles(text)
+    )
+
+
+def _has_english_balance(text: str, language: str | None) -> bool:
+    """Return whether a text has as many different function words of English as of its language.
+
+    A repeated word shows a language once: "Anna met Tom and Omar met Lisa" has the Dutch "met".
+    """
+    if language not in LANGUAGES:
+        return False
+    english, foreign = read_stop_words(ENGLISH), read_stop_words(language)
+    words = set(_LOWER_WORD.findall(text[:1].lower() + text[1:]))
+    return bool(words & english) and len(words & english) >= len(words & foreign)
 
 
 def _is_english_without_particles(text: str) -> bool:

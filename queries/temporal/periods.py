@@ -71,6 +71,7 @@ _CLAUSE = re.compile(
     r"she|they|it|and|or|is|are|had|has|with|at|to|because|after|before|until|in|last|this)\b",
     re.IGNORECASE,
 )
+_POSSESSIVE = re.compile(r"['’]s\s")  # "Sunday's walk"
 _WEEK_DAYS = 7
 
 
@@ -176,7 +177,8 @@ def find_weekdays(text: str, today: date) -> Iterator[TimeExpression]:
         back = (today.weekday() - WEEKDAYS[name] - 1) % _WEEK_DAYS + 1
         past, coming = shift_day(today, -back), shift_day(today, _WEEK_DAYS - back)
         in_this_week = shift_day(today, WEEKDAYS[name] - today.weekday())
-        prepositions = None if modifier else vocabulary.BEFORE_WEEKDAY
+        is_clear = bool(modifier) or _POSSESSIVE.match(text, match.end()) is not None
+        prepositions = None if is_clear else vocabulary.BEFORE_WEEKDAY
         days = [past]
         if match["ago"]:
             smallest, largest = read_count(match["count"])

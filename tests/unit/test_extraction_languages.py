@@ -27,6 +27,7 @@ ENGLISH = [
     "Met Łukasz Żak at the café in Kraków, he runs Piekarnia Świt.",
     "Zoë Brontë ordered a crème brûlée in Paris.",
     "Angela Merkel",
+    "Anna met Tom and Omar met Lisa.",
     "Los Angeles, La Paz and El Paso are named in her notes.",
 ]
 

@@ -139,6 +139,8 @@ def test_times_relative_to_today_are_read(query: str, days: str) -> None:
         ("since Monday last week", f"2026-11-16 {NEVER}"),
         ("Christmas 2024", "2024-12-25 2024-12-25"),
         ("last New Year’s Eve", "2025-12-31 2025-12-31"),
+        ("Monday's meeting", "2026-11-23 2026-11-23"),
+        ("the minutes of Monday’s call", "2026-11-23 2026-11-23"),
         ("two days after the first Monday in May 2025", "2025-05-07 2025-05-07"),
     ],
 )

@@ -37,6 +37,7 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("Sven O’Leary sold his boat to Rosa.", {"Sven O’Leary", "Rosa"}),
         ("We talked to O’Connor about it.", {"O’Connor"}),
         ('Robert "Bob" Miller works for Siemens.', {"Robert Miller"}),
+        ("Sergio Dell'Acqua and Carlo Dall’Oglio run the shop.", {"Sergio Dell'Acqua"}),
         ("Elizabeth (Liz) Warren works for Siemens.", {"Elizabeth Warren"}),
     ],
 )
@@ -60,6 +61,13 @@ def test_software_keeps_its_type_among_capitals(extractor: Extractor, text: str,
 def test_a_place_with_a_particle_is_no_person(extractor: Extractor) -> None:
     mentions = read(extractor, "We visited Rio de Janeiro and San Juan de la Maguana.").mentions
     assert ("Rio de Janeiro", "location") in {(mention.name, mention.type) for mention in mentions}
+
+
+def test_a_name_may_end_with_an_exclamation_mark(extractor: Extractor) -> None:
+    extraction = read(extractor, "Yahoo! was bought by Verizon.")
+    assert [(r.source, r.type, r.target) for r in extraction.relations] == [
+        ("Verizon", "owns", "Yahoo")
+    ]
 
 
 def test_a_product_may_begin_with_a_small_letter(extractor: Extractor) -> None:

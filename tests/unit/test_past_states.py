@@ -1,0 +1,47 @@
+"""What somebody or something was, and what happened: states that are over, and facts."""
+
+import pytest
+
+from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+
+
+@pytest.fixture(scope="module")
+def extractor() -> Extractor:
+    return Extractor()
+
+
+def read(extractor: Extractor, text: str) -> Extraction:
+    return next(iter(extractor.extract([text])))
+
+
+@pytest.mark.parametrize(
+    ("text", "modality"),
+    [
+        ("Königsberg was the capital of Prussia.", "past"),
+        ("Anna Kowalska was the head of Siemens.", "past"),
+        ("Anna Kowalska was a member of Greenpeace.", "past"),
+        ("Anna Kowalska lived in Berlin before.", "past"),
+        ("Anna Kowalska worked for Siemens.", "asserted"),
+        ("Anna Kowalska is the head of Siemens.", "asserted"),
+        ("Anna Kowalska was still the head of Siemens.", "asserted"),
+        ("Anna Kowalska was the founder of Siemens.", "asserted"),
+        ("Anna Kowalska founded Siemens.", "asserted"),
+        ("Anna Kowalska bought Siemens.", "asserted"),
+        ("Anna Kowalska met Jan Nowak.", "asserted"),
+        ("Anna Kowalska moved to Berlin.", "asserted"),
+        ("Anna Kowalska has worked for Siemens since 2020.", "asserted"),
+        ("In your dreams Django uses Redis.", "supposed"),
+    ],
+)
+def test_what_somebody_was_is_over_but_an_event_is_a_fact(
+    extractor: Extractor, text: str, modality: str
+) -> None:
+    extraction = read(extractor, text)
+    relations = [*extraction.relations, *extraction.unasserted]
+    assert {relation.modality for relation in relations} == {modality}
+
+
+def test_a_noun_in_the_plural_states_the_same_as_in_the_singular(extractor: Extractor) -> None:
+    text = "Anna Kowalska and Jan Nowak are members of Greenpeace."
+    relations = {(r.source, r.type, r.target) for r in read(extractor, text).relations}
+    assert ("anna_kowalska", "member_of", "Greenpeace") in relations
