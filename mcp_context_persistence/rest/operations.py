@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.message import Message as MimeMessage
 from typing import Annotated, Any, ClassVar, TypeVar
 
@@ -93,13 +93,13 @@ class Service:
     clients: ClientPool
     threads: CallThreads
     cursors: CursorSigner
-    items: ItemLocks = field(default_factory=ItemLocks)
+    items: ItemLocks
 
     @classmethod
     def create(cls, clients: ClientPool, threads: CallThreads, secret: bytes | None) -> "Service":
         """Return the service; without a secret, its cursors are valid until it ends."""
         cursors = CursorSigner(secret or secrets.token_bytes(32))
-        return cls(clients=clients, threads=threads, cursors=cursors)
+        return cls(clients=clients, threads=threads, cursors=cursors, items=ItemLocks())
 
 
 @dataclass(frozen=True, kw_only=True)

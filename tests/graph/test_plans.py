@@ -67,24 +67,29 @@ def planned(graph, monkeypatch):
     return names
 
 
-def run_in_vain(graph, *, in_transaction=False):
+def run_alone(graph, statement):
+    return type(graph).run(graph, statement)
+
+
+def run_in_transaction(graph, statement):
+    return graph.transact(lambda run: run(statement), name="test")
+
+
+def run_in_vain(graph, run=run_alone):
     """Run a statement whose result cannot be read, and wait until it is planned."""
     samples = cypher.load("search/find").samples
     statement = Statement(name="search/find", parameters=samples, read=lambda row: 1 / 0)
     with pytest.raises(DatabaseError):
-        if in_transaction:
-            graph.transact(lambda run: run(statement), name="test")
-        else:
-            type(graph).run(graph, statement)
+        run(graph, statement)
     for thread in threading.enumerate():
         if thread.name == "context-persistence-plan":
             thread.join(60)
 
 
-@pytest.mark.parametrize("in_transaction", [False, True])
-def test_a_statement_that_fails_late_and_never_succeeded_is_planned(graph, planned, in_transaction):
+@pytest.mark.parametrize("run", [run_alone, run_in_transaction])
+def test_a_statement_that_fails_late_and_never_succeeded_is_planned(graph, planned, run):
     graph._late_plans = plans.LatePlans(graph)
-    run_in_vain(graph, in_transaction=in_transaction)
+    run_in_vain(graph, run)
     assert planned == ["search/find"]
 
 
