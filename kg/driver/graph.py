@@ -392,8 +392,7 @@ class Graph:
         def make_attempt(attempt: Attempt, _seconds: float) -> Server:
             with self._session(attempt, writes=False) as session:
                 result = session.run(read_components().text())
-                rows = list(result)
-                return describe_server(rows, result.consume().server.protocol_version)
+                return describe_server(list(result), result.consume().server.protocol_version)
 
         return self._run_in_time(make_attempt, "server")
 
