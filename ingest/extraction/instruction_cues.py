@@ -172,6 +172,14 @@ _RULES = (
     ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
+        "want you to",
+        "instruction",
+        r"\bi(?:'d| would)? (?:want|like|need|expect|prefer) (?:all |every )?(?:of )?(?:your )?"
+        r"(?:answers?|replies|reply|responses?|explanations?) (?:to be |to have |kept )?"
+        r"(?:in (?!by\b|before\b|on\b|time\b)|with(?:out)? |as |"
+        r"short\b|brief\b|concise\b|simple\b)",
+    ),
+    _rule(
         "from now on",
         "instruction",
         rf"{_OPENING}i(?:'d| would)? (?:like|want|need|expect) (?!to\b|you\b)"

@@ -129,8 +129,8 @@ class SearchCalls:
                 of the user that apply to the query, 0.0 to 1.0. They come first, below a heading of
                 their own. See docs/instructions.md.
             min_relevance: How likely anything stored must be about what the query asks for, 0.0 to
-                1.0. If it is less likely, the text has only the instructions, and `notes` says so.
-                0.0 turns this off.
+                1.0. If it is less likely, `notes` says so, and the text has only the instructions,
+                or without them at most 30 tokens of the nearest text. 0.0 turns this off.
             order: `conversation` keeps the texts of a conversation together. `time` makes a
                 timeline for questions such as "in which order did I ...?" and "how did it go?":
                 many short excerpts from the whole history of a topic, oldest first. Its recipe

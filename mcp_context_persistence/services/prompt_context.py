@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import cast
 
 import numpy as np
@@ -20,7 +21,7 @@ from mcp_context_persistence.queries.prompt_context.instructions import (
 )
 from mcp_context_persistence.queries.prompt_context.superseded import add_changes
 from mcp_context_persistence.queries.search import recipes
-from mcp_context_persistence.queries.search.candidate import Candidate
+from mcp_context_persistence.queries.search.candidate import Candidate, ScoredCandidate
 from mcp_context_persistence.queries.search.confidence import LOW_CONFIDENCE, Confidence
 from mcp_context_persistence.queries.search.filters import (
     Filters,
@@ -38,6 +39,8 @@ from mcp_context_persistence.services import search
 from mcp_context_persistence.services.exclusions import Exclusions
 from mcp_context_persistence.services.instructions import build_instruction
 
+# Of a text that was found, but is probably not about the query.
+NOISE_TOKENS, NEAR_COSINE = 30, 0.4
 _DEFAULT_RECIPES = {"conversation": recipes.DEFAULT, "time": recipes.TIMELINE}
 
 
@@ -81,10 +84,13 @@ def build_context(
     ranked, notes, applying = engine.embeddings.retry_when_stale(
         lambda: _search(engine, request, with_instructions=share > 0)
     )
+    section = fit_section(applying, budget=int(budget * share), count_tokens=layout.count_tokens)
     is_noise = ranked.confidence is not None and ranked.confidence.relevance < lowest
     if is_noise:
-        ranked = replace(ranked, scored=[], changes={})
-    section = fit_section(applying, budget=int(budget * share), count_tokens=layout.count_tokens)
+        nearest = [] if section.text else _find_nearest(ranked)
+        ranked = replace(ranked, scored=nearest, changes={})
+        if nearest:
+            layout = replace(layout, budget=min(budget, NOISE_TOKENS))
     section, context = _build_text(engine, request, ranked, section=section, layout=layout)
     return BuildContextResponse(
         query=request.query,
@@ -130,6 +136,17 @@ def _build_text(
         diversity=layout.diversity,
         order=layout.order,
     )
+
+
+def _find_nearest(ranked: Ranked) -> list[ScoredCandidate]:
+    """Return the text with the highest cosine, where it is near the query, or nothing."""
+    cosines = [
+        (entry.candidate.vector_score or entry.candidate.cosine or 0.0, entry)
+        for entry in ranked.scored
+        if entry.candidate.kind in excerpts.CITATION_PREFIXES
+    ]
+    highest, nearest = max(cosines, key=itemgetter(0), default=(0.0, None))
+    return [nearest] if nearest is not None and highest >= NEAR_COSINE else []
 
 
 def _pair_scores(ranked: Ranked) -> list[tuple[float, Candidate]]:

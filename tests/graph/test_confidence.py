@@ -21,6 +21,20 @@ FACTS = (
     ("I parked the car behind the library.", "Where did I park the car?"),
     ("The password reset failed because the token had expired.", "Why did the reset fail?"),
 )
+# The questions have other words than the facts.
+PARAPHRASED = (
+    (
+        "We chose PostgreSQL for the shop, because two people write at once.",
+        "Which database did we choose?",
+    ),
+    ("I bought a Trek bike last week.", "What bicycle did I buy?"),
+    ("Our flight leaves at nine from Munich.", "When do we fly?"),
+    ("We pay the landlord 900 euros every month.", "How much is the rent?"),
+    ("I drive a red Toyota.", "Which car do I have?"),
+    ("He swam two kilometers yesterday.", "How far did he swim?"),
+    ("The logs are kept for thirty days.", "How long do we retain log files?"),
+    ("I forgot my umbrella in the office.", "What did I leave behind at work?"),
+)
 CHATTER = (
     "It rained the whole morning.",
     "I went for a walk by the river.",
@@ -108,7 +122,21 @@ def test_a_context_can_be_built_whatever_the_relevance(stored: ContextPersistenc
     alone = {"instruction_share": 0.0}
     assert not stored.build_context(question, **alone).citations
     assert stored.build_context(question, min_relevance=0.0, **alone).citations
-    assert not stored.build_context(FACTS[0][1], min_relevance=1.0, **alone).citations
+    nearest = stored.build_context(FACTS[0][1], min_relevance=1.0, **alone)
+    assert [citation.id for citation in nearest.citations] == ["0-1"]
+    assert nearest.tokens <= MAX_TOKENS
+
+
+def test_a_young_store_answers_in_other_words(client: ContextPersistenceClient) -> None:
+    for number, (fact, _) in enumerate(PARAPHRASED):
+        message = {"id": f"young-{number}", "role": "user", "content": fact}
+        client.append_messages(f"young-{number // 4}", [message])
+    for number, (fact, question) in enumerate(PARAPHRASED):
+        context = client.build_context(question, 400, instruction_share=0.0)
+        assert f"young-{number}" in {citation.id for citation in context.citations}, (fact, context)
+    for question in list_questions()[1][::5]:
+        context = client.build_context(question, 400, instruction_share=0.0)
+        assert context.tokens <= MAX_TOKENS, context
 
 
 def test_what_somebody_else_did_does_not_answer(client: ContextPersistenceClient) -> None:
