@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.rest.problems import ProblemError
 
 WAIT_SECONDS = 30.0
@@ -19,6 +20,7 @@ class ItemLocks:
         self._change = threading.Lock()
         self._locks: dict[_Item, threading.Lock] = {}
         self._users: Counter[_Item] = Counter()
+        renew_locks_in_children(self)
 
     @contextmanager
     def hold(self, namespace: str, path: str) -> Iterator[None]:

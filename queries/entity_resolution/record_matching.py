@@ -9,7 +9,7 @@ pairs. An empty field has a weight of its own.
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -184,10 +184,10 @@ def compare_venues(first: str, second: str) -> float:
     second_words = _WORD.findall(normalize_text(second))
     if not first_words or not second_words:
         return 0.0
-    short, full = sorted((first_words, second_words), key=len)
-    initialism = "".join(word[0] for word in full)
-    if any(len(word) > 2 and word in initialism for word in short):
-        return 1.0
+    for short, full in _pair_by_length(first_words, second_words):
+        initialism = "".join(word[0] for word in full)
+        if any(len(word) > 2 and word in initialism for word in short):
+            return 1.0
     return fuzz.token_set_ratio(" ".join(first_words), " ".join(second_words)) / 100
 
 
@@ -205,11 +205,10 @@ def compare_lists(first: str, second: str) -> float:
         ]
         for text in (first, second)
     )
-    short, full = sorted((first_names, second_names), key=len)
-    if not short:
+    if not first_names or not second_names:
         return 0.0
-    best = [max(compare_people(name, other_name) for other_name in full) for name in short]
-    return sum(best) / len(short) * (0.5 + 0.5 * len(short) / len(full))
+    best = _find_matches(first_names, second_names, compare_people)
+    return best * (0.5 + 0.5 * _compare_lengths(first_names, second_names))
 
 
 def compare_people(first: str, second: str) -> float:
@@ -218,13 +217,37 @@ def compare_people(first: str, second: str) -> float:
     Each word of the shorter name is compared with its best match. Initials and short forms of given
     names match.
     """
-    short, full = sorted(
-        (parse_name(first, "person").words, parse_name(second, "person").words), key=len
-    )
-    if not short:
+    first_words, second_words = (parse_name(name, "person").words for name in (first, second))
+    if not first_words or not second_words:
         return 0.0
-    best = [max(_compare_words(word, other_word) for other_word in full) for word in short]
-    return sum(best) / len(best) * (0.9 + 0.1 * len(short) / len(full))
+    best = _find_matches(first_words, second_words, _compare_words)
+    return best * (0.9 + 0.1 * _compare_lengths(first_words, second_words))
+
+
+def _find_matches(
+    first: Sequence[str], second: Sequence[str], compare: Callable[[str, str], float]
+) -> float:
+    """Return the mean of the best match of each word or name in the shorter list, 0 to 1.
+
+    Of two lists of the same length, it is the smaller mean.
+    """
+    return min(
+        sum(max(compare(one, other) for other in full) for one in short) / len(short)
+        for short, full in _pair_by_length(first, second)
+    )
+
+
+def _pair_by_length(
+    first: Sequence[str], second: Sequence[str]
+) -> list[tuple[Sequence[str], Sequence[str]]]:
+    """Return the shorter list with the longer one; both ways where the lengths are equal."""
+    if len(first) == len(second):
+        return [(first, second), (second, first)]
+    return [(first, second) if len(first) < len(second) else (second, first)]
+
+
+def _compare_lengths(first: Sequence[str], second: Sequence[str]) -> float:
+    return min(len(first), len(second)) / max(len(first), len(second))
 
 
 def _compare_words(first: str, second: str) -> float:

@@ -221,7 +221,10 @@ def test_records_are_compared_field_by_field() -> None:
         (record_matching.compare_codes, "294-66-9999", "294669998", 0.5, 0.7),
         (record_matching.compare_venues, "vldb", "very large data bases", 1.0, 1.0),
         (record_matching.compare_years, "1999", "2000", 0.6, 0.6),
+        (record_matching.compare_venues, "vld one two", "very large data", 1.0, 1.0),
         (record_matching.compare_people, "Smith, Bob", "Robert Smith", 0.9, 1.0),
+        (record_matching.compare_people, "Maria Lopez", "Maria Maria", 0.4, 0.6),
+        (record_matching.compare_lists, "Ann Lee; Bo Kim", "Ann Lee; Ann Lee", 0.4, 0.6),
     ],
 )
 def test_fields(compare: Any, one: str, other: str, least: float, most: float) -> None:

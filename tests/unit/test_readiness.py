@@ -28,7 +28,7 @@ class Client:
             graph=SimpleNamespace(server=SimpleNamespace(dialect="25"), run=self.run)
         )
 
-    def run(self, statement):
+    def run(self, statement, *, deadline):
         self.may_plan.wait(WAIT)
         assert statement.text().startswith("EXPLAIN ")
         self.planned.append(statement.name)
