@@ -232,7 +232,7 @@ def _find_matches(
     Of two lists of the same length, it is the smaller mean.
     """
     return min(
-        sum(max(compare(one, other) for other in full) for one in short) / len(short)
+        sum(max(compare(name, other_name) for other_name in full) for name in short) / len(short)
         for short, full in _pair_by_length(first, second)
     )
 
