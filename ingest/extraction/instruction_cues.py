@@ -72,8 +72,9 @@ _GENERAL = (
     r"the (?:words?|phrases?) \w+|"
     r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
 )
+_I_WANT = r"i(?:'d| would)? (?:want|like|need|expect|prefer)"
 _TO_ASSISTANT = (
-    r"(?:i(?:'d| would)? (?:want|like|need|expect|prefer)|i'd love for) "
+    rf"(?:{_I_WANT}|i'd love for) "
     r"(?:you to|your (?:answers|replies|responses|explanations) to be)"
 )
 _DIET = (
@@ -174,7 +175,7 @@ _RULES = (
     _rule(
         "want you to",
         "instruction",
-        r"\bi(?:'d| would)? (?:want|like|need|expect|prefer) (?:all |every )?(?:of )?(?:your )?"
+        rf"\b{_I_WANT} (?:all |every )?(?:of )?(?:your )?"
         r"(?:answers?|replies|reply|responses?|explanations?) (?:to be |to have |kept )?"
         r"(?:in (?!by\b|before\b|on\b|time\b)|with(?:out)? |as |"
         r"short\b|brief\b|concise\b|simple\b)",

@@ -37,8 +37,11 @@ _SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meani
 _FORMS_OF_BE = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
 # What "was" states is over: "was the head of Acme". Unlike this, founding Acme is an event.
 _STATES = frozenset(
-    {"capital_of", "customer_of", "knows", "leads", "manages", "marries", "member_of", "owns"}
-) | {"part_of", "studies_at", "works_for", "works_with"}
+    {
+        *("capital_of", "customer_of", "knows", "leads", "manages", "marries", "member_of"),
+        *("owns", "part_of", "studies_at", "works_for", "works_with"),
+    }
+)
 _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )

@@ -241,9 +241,8 @@ def _pair_by_length(
     first: Sequence[str], second: Sequence[str]
 ) -> list[tuple[Sequence[str], Sequence[str]]]:
     """Return the shorter list with the longer one; both ways where the lengths are equal."""
-    if len(first) == len(second):
-        return [(first, second), (second, first)]
-    return [(first, second) if len(first) < len(second) else (second, first)]
+    pairs = [(first, second), (second, first)]
+    return [(short, full) for short, full in pairs if len(short) <= len(full)]
 
 
 def _compare_lengths(first: Sequence[str], second: Sequence[str]) -> float:

@@ -4,7 +4,14 @@ import hashlib
 
 import pytest
 
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
 from mcp_context_persistence.kg.local import jars, maven
+
+
+@pytest.fixture(scope="session")
+def extractor():
+    """Return an extractor; it keeps nothing of the texts, so all tests share its model."""
+    return Extractor()
 
 
 @pytest.fixture

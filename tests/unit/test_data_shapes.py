@@ -17,11 +17,6 @@ from mcp_context_persistence.kg import limits
 DATA = random.Random(5).randbytes(75_000)
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def read(extractor: Extractor, text: str, patterns: UserPatterns | None = None) -> Extraction:
     extraction = next(iter(extractor.extract([text], patterns)))
     for mention in extraction.mentions:

@@ -32,11 +32,6 @@ ENGLISH = [
 ]
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def read(extractor: Extractor, text: str) -> Extraction:
     return next(iter(extractor.extract([text])))
 

@@ -23,11 +23,6 @@ for data manipulation and numpy for numerical operations.
 """  # noqa: W291
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def read(extractor: Extractor, text: str) -> Extraction:
     return next(iter(extractor.extract([text])))
 

@@ -36,11 +36,6 @@ SENTENCES = ["We talked about {} on Monday.", "- {}", "• {} is here", "1. {} w
 SIGNS = re.compile(r"[*_~<>\[\]()#|;•“”\U0001f000-\U0001faff]|https?:")
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def read(extractor: Extractor, text: str) -> dict[str, Mention]:
     mentions = next(iter(extractor.extract([text]))).mentions
     for mention in mentions:

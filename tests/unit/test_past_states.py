@@ -5,11 +5,6 @@ import pytest
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def read(extractor: Extractor, text: str) -> Extraction:
     return next(iter(extractor.extract([text])))
 

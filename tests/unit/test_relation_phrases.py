@@ -6,11 +6,6 @@ from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extr
 from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def find_facts(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
     (extraction,) = extractor.extract([text])
     return find_facts_of(extraction)

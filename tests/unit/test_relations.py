@@ -12,11 +12,6 @@ from mcp_context_persistence.ingest.extraction.relation_verbs import (
 )
 
 
-@pytest.fixture(scope="module")
-def extractor() -> Extractor:
-    return Extractor()
-
-
 def said(extractor: Extractor, text: str) -> set[tuple[str, str, str]]:
     (extraction,) = extractor.extract([text])
     ids = {mention.entity_id for mention in extraction.mentions}

@@ -135,8 +135,8 @@ def _select_variables(
     setting_variables = {variable for field in fields.values() for variable in variables_of(field)}
     for variable in variables:
         if variable.startswith(PREFIX) and variable not in setting_variables:
-            known = sorted(name for name in setting_variables if name.startswith(PREFIX))
-            hint = validation.suggest(variable, known)
+            candidates = sorted(name for name in setting_variables if name.startswith(PREFIX))
+            hint = validation.suggest(variable, candidates)
             raise ValidationError(
                 f"{source_name} has an unknown variable {validation.describe_key(variable)}{hint}"
             )
