@@ -96,7 +96,7 @@ CAUSES = (
     Cause(
         pattern=r"Could not (?:reserve enough space|allocate compressed class space)|"
         r"insufficient memory|OutOfMemoryError|Cannot allocate memory|"
-        r"Invalid maximum heap|exceeds the maximum representable size",
+        r"Invalid memory configuration|Invalid maximum heap|exceeds the maximum representable size",
         advice="there is not enough memory: lower the heap (max_memory_usage), free some, or raise "
         "the limits of memory (ulimit -v, ulimit -d)",
         retryable=True,

@@ -1,12 +1,12 @@
 """Versions, folders and options of the managed local server."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import DatabaseError
-from mcp_context_persistence.kg.local.sizes import HEAP, PAGE_CACHE
+from mcp_context_persistence.kg.local.sizes import size_server
 
 NEO4J_VERSION = "2026.02.3"
 GDS_VERSION = "2.26.0"
@@ -42,8 +42,8 @@ class ServerSettings:
         stop_seconds: How long an orderly stop may take before the server is killed.
     """
 
-    heap: str = f"{HEAP}m"
-    page_cache: str = f"{PAGE_CACHE}m"
+    heap: str = field(default_factory=lambda: size_server()["heap"])
+    page_cache: str = field(default_factory=lambda: size_server()["page_cache"])
     has_start_cache: bool = True
     list_classes: Path | None = None
     linger_seconds: float = 3.0

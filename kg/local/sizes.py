@@ -1,8 +1,10 @@
 """The size of a server: its heap and its page cache. Standard library only."""
 
 import re
+import sys
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.local.machine_memory import read_memory_limit
 
 MIB = 1 << 20
 HEAP, PAGE_CACHE = 1024, 256  # MiB, where nothing is bounded
@@ -38,6 +40,22 @@ def split_memory(share: int) -> tuple[int, int]:
     heap = min(HEAP, max(LEAST_HEAP, rest * 4 // 5))
     page_cache = min(PAGE_CACHE, max(LEAST_PAGE_CACHE, rest - heap))
     return heap, page_cache
+
+
+def size_server(limit: int | None = None) -> dict[str, str]:
+    """Return heap and page cache of a server, as Java writes them.
+
+    A machine or a container with little memory bounds them too: Neo4j refuses to start with more
+    than all of it.
+
+    Args:
+        limit: Bytes that one process with models and the server may take together; None where
+            nothing but the machine and the container bounds them.
+    """
+    bounds = [size for size in (limit, read_memory_limit()) if size is not None]
+    share = min(bounds) - limits.MEMORY_PROCESS_BYTES if bounds else sys.maxsize
+    heap, page_cache = split_memory(share)
+    return {"heap": f"{heap}m", "page_cache": f"{page_cache}m"}
 
 
 def parse_size(size: str) -> int:

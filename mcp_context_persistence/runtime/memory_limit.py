@@ -71,7 +71,4 @@ def _parse_size(field: str, value: object) -> int:
 
 def server_settings(limit: int | None) -> local.ServerSettings:
     """Return the settings of a managed server that shares a limit of that many bytes."""
-    if limit is None:
-        return local.ServerSettings()
-    heap, page_cache = sizes.split_memory(limit - limits.MEMORY_PROCESS_BYTES)
-    return local.ServerSettings(heap=f"{heap}m", page_cache=f"{page_cache}m")
+    return local.ServerSettings(**sizes.size_server(limit))

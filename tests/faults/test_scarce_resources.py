@@ -4,9 +4,13 @@ The scripts run in processes of their own, on the managed server of these tests.
 """
 
 import asyncio
+import os
 import subprocess
 import sys
 import threading
+import uuid
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +18,7 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.aio import AsyncContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError
+from tests.faults.local_stores import eventually
 from tests.graph.hashing_model import HashingModel
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,6 +98,21 @@ print("batch", client.batch_save_conversations(batch)[0].success)
 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 print("again", client.batch_save_conversations(batch)[0].success)
 client.close()
+"""
+# The control groups of version 1, and those of version 2.
+GROUPS = (
+    (Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+    (Path("/sys/fs/cgroup"), "memory.max"),
+)
+START_IN_LITTLE_MEMORY = """
+import os, sys
+from pathlib import Path
+from mcp_context_persistence.kg import local
+
+Path(sys.argv[2]).write_text(str(os.getpid()))
+settings = local.ServerSettings(linger_seconds=0.0)
+with local.attach(Path(sys.argv[1]), settings=settings) as attached:
+    print(settings.heap, local.read_size(attached.store).heap >> 20)
 """
 # Ctrl-C at every so many calls of functions while a client is opened.
 INTERRUPT_OPENINGS = """
@@ -214,3 +234,40 @@ def test_calls_work_where_no_thread_can_be_started(managed_target, monkeypatch):
                 client.configure_embedding_model(HashingModel(384, 1))
             assert caught.value.retryable
         assert client.configure_embedding_model(HashingModel(384, 1), wait=True).success
+
+
+@pytest.fixture
+def group_of_1_gib() -> Iterator[Path]:
+    """The file that takes the processes of a control group with 1 GiB of memory."""
+    for root, limit in GROUPS:
+        group = root / f"context-{uuid.uuid4().hex}"
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text(str(1 << 30))
+            yield group / "cgroup.procs"
+            return
+        except OSError:
+            continue
+        finally:
+            eventually(partial(_has_no_process, group))
+            group.rmdir()
+    pytest.skip("NO CONTROL GROUP CAN BE MADE HERE: a small memory is not tried")
+
+
+def _has_no_process(group: Path) -> bool:
+    return not (group / "cgroup.procs").read_text()
+
+
+def test_a_server_starts_in_a_container_with_little_memory(tmp_path, group_of_1_gib):
+    done = subprocess.run(
+        [sys.executable, "-c", START_IN_LITTLE_MEMORY, tmp_path / "store", group_of_1_gib],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert (done.stdout, done.returncode) == ("400m 400\n", 0), done.stderr
