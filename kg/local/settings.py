@@ -42,8 +42,8 @@ class ServerSettings:
         stop_seconds: How long an orderly stop may take before the server is killed.
     """
 
-    heap: str = field(default_factory=lambda: size_server()["heap"])
-    page_cache: str = field(default_factory=lambda: size_server()["page_cache"])
+    heap: str = field(default_factory=lambda: size_server()[0])
+    page_cache: str = field(default_factory=lambda: size_server()[1])
     has_start_cache: bool = True
     list_classes: Path | None = None
     linger_seconds: float = 3.0

@@ -42,7 +42,7 @@ def split_memory(share: int) -> tuple[int, int]:
     return heap, page_cache
 
 
-def size_server(limit: int | None = None) -> dict[str, str]:
+def size_server(limit: int | None = None) -> tuple[str, str]:
     """Return heap and page cache of a server, as Java writes them.
 
     A machine or a container with little memory bounds them too: Neo4j refuses to start with more
@@ -55,7 +55,7 @@ def size_server(limit: int | None = None) -> dict[str, str]:
     bounds = [size for size in (limit, read_memory_limit()) if size is not None]
     share = min(bounds) - limits.MEMORY_PROCESS_BYTES if bounds else sys.maxsize
     heap, page_cache = split_memory(share)
-    return {"heap": f"{heap}m", "page_cache": f"{page_cache}m"}
+    return f"{heap}m", f"{page_cache}m"
 
 
 def parse_size(size: str) -> int:

@@ -71,4 +71,5 @@ def _parse_size(field: str, value: object) -> int:
 
 def server_settings(limit: int | None) -> local.ServerSettings:
     """Return the settings of a managed server that shares a limit of that many bytes."""
-    return local.ServerSettings(**sizes.size_server(limit))
+    heap, page_cache = sizes.size_server(limit)
+    return local.ServerSettings(heap=heap, page_cache=page_cache)
