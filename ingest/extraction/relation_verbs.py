@@ -4,23 +4,7 @@ from functools import cache
 from typing import Any
 
 from mcp_context_persistence.ingest.extraction.rule_data import read_json
-
-_IRREGULAR_FORMS = {
-    "beat": "beat beaten", "break": "broke broken", "build": "built", "buy": "bought",
-    "come": "came", "cut": "cut", "deal": "dealt", "draw": "drew drawn", "drink": "drank drunk",
-    "drive": "drove driven", "eat": "ate eaten", "find": "found", "fly": "flew flown",
-    "go": "went gone goes", "grow": "grew grown", "have": "had has", "hold": "held",
-    "keep": "kept", "know": "knew known", "lead": "led", "learn": "learnt",
-    "lie": "lay lain lying", "make": "made", "meet": "met", "read": "read", "run": "ran",
-    "sell": "sold", "send": "sent", "set": "set", "show": "shown", "sit": "sat",
-    "speak": "spoke spoken", "split": "split", "take": "took taken", "teach": "taught",
-    "say": "said", "tell": "told", "think": "thought", "feel": "felt", "leave": "left",
-    "lose": "lost", "bring": "brought", "give": "gave given", "get": "got gotten",
-    "hear": "heard", "see": "saw seen", "spend": "spent", "sleep": "slept", "wake": "woke woken",
-    "sing": "sang sung", "swim": "swam swum", "dream": "dreamt", "wear": "wore worn",
-    "win": "won", "lend": "lent",
-    "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
-}  # fmt: skip
+from mcp_context_persistence.kg.text.irregular_forms import IRREGULAR_VERBS, add_s
 
 
 @cache
@@ -76,15 +60,15 @@ def find_lemma(form: str) -> str:
 
 def inflect_verbs(verbs: frozenset[str]) -> frozenset[str]:
     """Return verbs and all their forms, regular and irregular."""
-    irregular = {form for verb in verbs for form in _IRREGULAR_FORMS.get(verb, "").split()}
-    regular = {form for verb in verbs for form in (_add_s(verb), *_build_past_and_ing_forms(verb))}
+    irregular = {form for verb in verbs for form in IRREGULAR_VERBS.get(verb, "").split()}
+    regular = {form for verb in verbs for form in (add_s(verb), *_build_past_and_ing_forms(verb))}
     return verbs | irregular | regular
 
 
 @cache
 def list_third_person_forms() -> frozenset[str]:
     """Return the third person singular of the listed verbs."""
-    return frozenset(_add_s(verb) for verb in _list_verbs())
+    return frozenset(add_s(verb) for verb in _list_verbs())
 
 
 @cache
@@ -97,20 +81,12 @@ def _list_verbs() -> frozenset[str]:
 def _get_lemmas() -> dict[str, str]:
     lemmas: dict[str, str] = {}
     for verb in sorted(_list_verbs()):
-        for form in (_add_s(verb), *_build_past_and_ing_forms(verb)):
+        for form in (add_s(verb), *_build_past_and_ing_forms(verb)):
             lemmas.setdefault(form, verb)
     lemmas.update((verb, verb) for verb in _list_verbs())
-    for verb, forms in _IRREGULAR_FORMS.items():
+    for verb, forms in IRREGULAR_VERBS.items():
         lemmas.update(dict.fromkeys(forms.split(), verb))
     return lemmas
-
-
-def _add_s(verb: str) -> str:
-    if verb.endswith(("s", "x", "z", "ch", "sh")):
-        return verb + "es"
-    if verb.endswith("y") and verb[-2] not in "aeiou":
-        return verb[:-1] + "ies"
-    return verb + "s"
 
 
 def _build_past_and_ing_forms(verb: str) -> tuple[str, ...]:

@@ -137,7 +137,9 @@ def _measure_candidates(
         ]
     if candidates.others:
         texts = [f"{entry.name or ''} {entry.content or ''}" for entry in candidates.others]
-        tables.append(WordCounts(query.words, split_cased_words(texts), query.stems).matrix > 0)
+        tables.append(
+            WordCounts(query.words, split_cased_words(texts), query.stems, query.forms).matrix > 0
+        )
         cosines += [entry.vector_score for entry in candidates.others]
     present = [cosine for cosine in cosines if cosine is not None]
     return np.concatenate([table for table in tables if len(table)] or tables), np.array(present)

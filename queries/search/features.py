@@ -132,6 +132,7 @@ class RankingQuery:
         text: The query.
         words: Its informative words.
         stems: The stems of those words that are not English.
+        forms: The irregular forms of those words that are English.
         identifiers: Those of the words that name one thing, such as versions and addresses.
         dates: The times that it names.
         entity_links: The messages that are reached through the entities that it names, by id.
@@ -142,6 +143,7 @@ class RankingQuery:
     text: str
     words: Sequence[str]
     stems: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identifiers: frozenset[str] = frozenset()
     dates: QueryDates = NO_DATES
     entity_links: Mapping[str, EntityLink] = field(default_factory=dict)
@@ -207,7 +209,7 @@ def analyze_messages(
     words_by_text = split_cased_words([message.content or "" for message in messages])
     window = REGION_RADIUS if for_passages else NEIGHBOR_RADIUS
     neighbors = MessageNeighbors(messages, window=window)
-    counts = WordCounts(query.words, words_by_text, query.stems)
+    counts = WordCounts(query.words, words_by_text, query.stems, query.forms)
     repetition = np.array(RepetitionDetector(query.text).find(texts, authors), float)
     cosines = _read_cosines(messages)
     lengths = np.array([len(text) for text in texts], float)

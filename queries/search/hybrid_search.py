@@ -266,6 +266,7 @@ def retrieve_candidates(
         text=request.query,
         words=() if is_wordless else request.terms.words,
         stems=request.terms.stems,
+        forms=request.terms.forms,
         identifiers=frozenset(request.terms.identifiers) - _list_date_words(request, dates),
         dates=dates,
         entity_links=links,

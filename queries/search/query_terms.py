@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.text import terms
+from mcp_context_persistence.kg.text.irregular_forms import list_other_forms
 from mcp_context_persistence.kg.text.languages import ENGLISH, list_possible_languages
 from mcp_context_persistence.kg.text.normalization import fold
-from mcp_context_persistence.kg.text.stop_words import read_stop_words
+from mcp_context_persistence.kg.text.stemming import stem_word
+from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_words
 
 STOP_WORDS = read_stop_words(ENGLISH)
+FORM_WEIGHT = 0.5  # of an irregular form against the word itself
 _SHORTEST_STEMMED = 4
 
 
@@ -24,8 +27,9 @@ class QueryTerms:
     Attributes:
         words: Distinct, folded, in the order of the query; at most `kg.limits.QUERY_TERMS`.
         variants: For each word the terms of the index that stand for it.
-        index_terms: All these terms.
+        index_terms: All these terms, and with a lower weight those of the irregular forms.
         stems: The stems of words that are not English.
+        forms: The irregular forms of English words: of "choose", "chose" and "chosen".
         identifiers: Those of the words that are numbers, versions, identifiers or addresses.
         dropped_count: How many more words the query has.
         is_english: Whether its function words show that it is English.
@@ -35,6 +39,7 @@ class QueryTerms:
     variants: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     index_terms: tuple[str, ...] = ()
     stems: Mapping[str, str] = field(default_factory=dict)
+    forms: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identifiers: tuple[str, ...] = ()
     dropped_count: int = 0
     is_english: bool = False
@@ -77,10 +82,17 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     by_information = sorted(words, key=lambda word: (-counts[word], -len(word)))
     best = set(by_information[: limits.QUERY_TERMS])
     best_words = [word for word in words if word in best]
+    forms = {
+        word: other_forms
+        for word in best_words
+        if languages in ((ENGLISH,), LANGUAGES)  # English, or in no language that shows
+        and word not in names
+        and (other_forms := list_other_forms(word))
+    }
     return QueryTerms(
         words=tuple(best_words),
         variants={word: variants[word] for word in best_words},
-        index_terms=tuple(dict.fromkeys(term for word in best_words for term in variants[word])),
+        index_terms=_list_index_terms([variants[word] for word in best_words], forms.values()),
         stems={}
         if languages == (ENGLISH,)
         else {
@@ -88,12 +100,22 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
             for word in best_words
             if word.isalpha() and (stem := _find_stem(word, variants[word]))
         },
+        forms=forms,
         identifiers=tuple(
             dict.fromkeys(fold(token.text) for token in tokens if token.is_identifier)
         ),
         dropped_count=len(words) - len(best_words),
         is_english=languages == (ENGLISH,),
     )
+
+
+def _list_index_terms(
+    variants: Iterable[Sequence[str]], forms: Iterable[Sequence[str]]
+) -> tuple[str, ...]:
+    """Return the terms of words, and those of their other forms with a lower weight."""
+    exact = dict.fromkeys(term for terms_of_word in variants for term in terms_of_word)
+    others = dict.fromkeys(stem_word(form, ENGLISH) for group in forms for form in group)
+    return (*exact, *(f"{term}^{FORM_WEIGHT}" for term in others if term not in exact))
 
 
 def _find_stem(word: str, variants: Sequence[str]) -> str | None:

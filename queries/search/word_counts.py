@@ -27,7 +27,16 @@ class WordCounts:
         words: Sequence[str],
         words_by_text: Sequence[Sequence[str]],
         stems: Mapping[str, str],
+        forms: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
+        """Count the words.
+
+        Args:
+            words: Those of the query.
+            words_by_text: Those of each text.
+            stems: The stems of words that are not English.
+            forms: The irregular forms of words, which stand for them.
+        """
         roots = list(dict.fromkeys(_find_root(word, stems.get(word)) for word in words))
         prefixes = tuple(prefix for prefix, _ in roots)
         initials = {prefix[0] for prefix in prefixes}  # most words differ in the first character
@@ -38,6 +47,9 @@ class WordCounts:
                     if len(word) <= longest and word.startswith(prefix):
                         columns[word] = column
                         break
+        for word, others in (forms or {}).items():
+            column = roots.index(_find_root(word, stems.get(word)))
+            columns |= {form: columns.get(form, column) for form in others}
         self.matrix = np.zeros((len(words_by_text), len(roots)))
         for row, text in enumerate(words_by_text):
             for word in filter(columns.__contains__, text):

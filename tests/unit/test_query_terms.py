@@ -8,6 +8,7 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.filter_tokens import build_token
 from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.search.query_terms import (
+    FORM_WEIGHT,
     build_keyword_query,
     extract_terms,
 )
@@ -72,6 +73,20 @@ def test_names_that_are_function_words_are_asked_for(
     assert {word: terms.variants[word] for word in terms.words} == words
 
 
+def test_irregular_forms_are_asked_for_with_a_lower_weight() -> None:
+    terms = extract_terms("Which database did we choose?")
+    assert terms.forms == {"choose": ("chose", "chosen", "chooses", "choosing")}
+    assert terms.index_terms[-2:] == ("chose^0.5", "chosen^0.5")
+    assert "choose" in terms.variants["choose"]
+
+
+@pytest.mark.parametrize(
+    "query", ["Wo ist das Fell der Katze?", "Was ist ein Wind?", "Who was Will?"]
+)
+def test_names_and_words_of_other_languages_have_no_irregular_forms(query: str) -> None:
+    assert extract_terms(query).forms == {}
+
+
 def test_words_come_once() -> None:
     assert extract_terms("cat Cat CAT dog").words == ("cat", "dog")
 
@@ -94,7 +109,8 @@ def test_the_limit_is_exact(count: int) -> None:
 @given(st.text(max_size=200))
 def test_no_operator_survives(text: str) -> None:
     terms = extract_terms(text)
-    assert not any(OPERATORS & set(term) or re.search(r"\s", term) for term in terms.index_terms)
+    words = [term.removesuffix(f"^{FORM_WEIGHT}") for term in terms.index_terms]
+    assert not any(OPERATORS & set(word) or re.search(r"\s", word) for word in words)
     assert len(terms.words) <= limits.QUERY_TERMS
 
 
