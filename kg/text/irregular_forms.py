@@ -2,6 +2,7 @@
 
 from functools import cache
 
+FORM_WEIGHT = 0.5  # of another form in a search, against the word itself
 # Forms that are also common words of another meaning are left out, such as "rose" and "ground".
 IRREGULAR_VERBS = {
     "arise": "arose arisen", "beat": "beat beaten", "become": "became", "begin": "began begun",

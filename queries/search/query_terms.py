@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.text import terms
-from mcp_context_persistence.kg.text.irregular_forms import list_other_forms
+from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT, list_other_forms
 from mcp_context_persistence.kg.text.languages import ENGLISH, list_possible_languages
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem_word
 from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_words
 
 STOP_WORDS = read_stop_words(ENGLISH)
-FORM_WEIGHT = 0.5  # of an irregular form against the word itself
 _SHORTEST_STEMMED = 4
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.terms import tokenize
@@ -19,7 +20,7 @@ _LONGEST_ENDING = 5
 class WordCounts:
     """How often the query's words are in the texts, `matrix` of `(texts, words)`.
 
-    A word stands for all that begin like its stem.
+    A word stands for all that begin like its stem; another irregular form of it counts half.
     """
 
     def __init__(
@@ -47,13 +48,15 @@ class WordCounts:
                     if len(word) <= longest and word.startswith(prefix):
                         columns[word] = column
                         break
+        weights: dict[str, float] = {}
         for word, others in (forms or {}).items():
             column = roots.index(_find_root(word, stems.get(word)))
-            columns |= {form: columns.get(form, column) for form in others}
+            weights |= {form: FORM_WEIGHT for form in others if form not in columns}
+            columns = dict.fromkeys(others, column) | columns
         self.matrix = np.zeros((len(words_by_text), len(roots)))
         for row, text in enumerate(words_by_text):
             for word in filter(columns.__contains__, text):
-                self.matrix[row, columns[word]] += 1
+                self.matrix[row, columns[word]] += weights.get(word, 1.0)
         texts_with_word = (self.matrix > 0).sum(axis=0)
         self._rarity = np.log(
             1 + (len(words_by_text) - texts_with_word + 0.5) / (texts_with_word + 0.5)

@@ -35,7 +35,7 @@ def test_a_text_with_another_form_has_the_word() -> None:
     texts = [["we", "choose", "books"], ["she", "writes"], ["campus", "writ", "chosenness"]]
     counts = WordCounts(terms.words, texts, terms.stems, terms.forms)
     assert terms.words == ("wrote", "book", "chose")
-    assert counts.matrix.tolist() == [[0, 1, 1], [1, 0, 0], [0, 0, 0]]
+    assert counts.matrix.tolist() == [[0, 1, 0.5], [0.5, 0, 0], [0, 0, 0]]
 
 
 def test_the_word_itself_counts_where_the_query_has_two_forms() -> None:

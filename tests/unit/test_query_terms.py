@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.filter_tokens import build_token
+from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT
 from mcp_context_persistence.kg.text.words import list_words
 from mcp_context_persistence.queries.search.query_terms import (
-    FORM_WEIGHT,
     build_keyword_query,
     extract_terms,
 )
