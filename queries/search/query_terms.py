@@ -113,8 +113,8 @@ def _list_index_terms(
 ) -> tuple[str, ...]:
     """Return the terms of words, and those of their other forms with a lower weight."""
     exact = dict.fromkeys(term for terms_of_word in variants for term in terms_of_word)
-    others = dict.fromkeys(stem_word(form, ENGLISH) for group in forms for form in group)
-    return (*exact, *(f"{term}^{FORM_WEIGHT}" for term in others if term not in exact))
+    form_terms = dict.fromkeys(stem_word(form, ENGLISH) for group in forms for form in group)
+    return (*exact, *(f"{term}^{FORM_WEIGHT}" for term in form_terms if term not in exact))
 
 
 def _find_stem(word: str, variants: Sequence[str]) -> str | None:

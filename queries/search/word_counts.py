@@ -49,10 +49,10 @@ class WordCounts:
                         columns[word] = column
                         break
         weights: dict[str, float] = {}
-        for word, others in (forms or {}).items():
+        for word, other_forms in (forms or {}).items():
             column = roots.index(_find_root(word, stems.get(word)))
-            weights |= {form: FORM_WEIGHT for form in others if form not in columns}
-            columns = dict.fromkeys(others, column) | columns
+            weights |= {form: FORM_WEIGHT for form in other_forms if form not in columns}
+            columns = dict.fromkeys(other_forms, column) | columns
         self.matrix = np.zeros((len(words_by_text), len(roots)))
         for row, text in enumerate(words_by_text):
             for word in filter(columns.__contains__, text):
