@@ -38,6 +38,7 @@ from bench.quality.confidence_talks import (
     list_judgments,
     read_talks,
 )
+from bench.servers import Credentials, open_server
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.queries.prompt_context.builder import MIN_RELEVANCE
 from mcp_context_persistence.queries.search.confidence import (
@@ -277,15 +278,21 @@ def measure_contexts(
     return figures
 
 
-def collect(data: Path, url: str, parts: int) -> list[Judged]:
+def collect(data: Path, url: str | None, parts: int) -> list[Judged]:
     """Save the talks and their parts, and ask the questions."""
+    with open_server(url) as (server_url, auth):
+        return collect_from(data, server_url, auth, parts)
+
+
+def collect_from(data: Path, url: str, auth: Credentials | None, parts: int) -> list[Judged]:
+    """Save the talks and their parts on a server, and ask the questions."""
     talks = list(read_talks(data))
     judged = []
     for talk in talks:
         for stored in (talk, *cut_talk(talk, parts)):
             name = f"confidence-{talk.name}-{stored.size}"
             with ContextPersistenceClient(
-                url, namespace=name, config={"deadline": 300.0}
+                url, auth=auth, namespace=name, config={"deadline": 300.0}
             ) as client:
                 client.batch_save_conversations(
                     [
@@ -323,7 +330,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path)
-    parser.add_argument("--database-url", default=":memory:")
+    parser.add_argument("--database-url")
     parser.add_argument("--parts", type=int, default=len(PART_SIZES), help="of each talk")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
