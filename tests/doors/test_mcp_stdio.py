@@ -160,6 +160,22 @@ def test_the_server_ends_when_its_input_ends(process):
     assert server.stderr.read() == ""
 
 
+def test_the_server_ends_when_nobody_reads_its_output(process):
+    server = process(COMMAND, "mcp")
+    initialize(server)
+    server.stdout.close()
+    send(server, LIST)
+    assert server.wait(timeout=60) == 0
+    assert "Traceback" not in server.stderr.read()
+
+
+def test_the_server_ends_without_standard_error(process):
+    server = process("sh", "-c", f"exec '{COMMAND}' mcp 2>&-")
+    initialize(server)
+    server.stdin.close()
+    assert server.wait(timeout=60) == 0
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_server_ends_at_a_signal(process, number):
     server = process(COMMAND, "mcp")
