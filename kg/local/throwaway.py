@@ -9,6 +9,7 @@ from pathlib import Path
 from mcp_context_persistence.kg.local import leases
 from mcp_context_persistence.kg.local.identity import end_servers
 from mcp_context_persistence.kg.local.ownership import check_umask
+from mcp_context_persistence.kg.local.space import translate_os_error
 from mcp_context_persistence.kg.local.store import Store
 
 PREFIX = "context-persistence-throwaway-"
@@ -16,10 +17,17 @@ STRAY_SECONDS = 60.0  # a younger store may be in use by a process that has no l
 
 
 def make_folder() -> Path:
-    """Make the folder of a throwaway store, and delete those that killed processes left."""
+    """Make the folder of a throwaway store, and delete those that killed processes left.
+
+    Raises:
+        DatabaseError: No folder can be made in the temporary folder of the system.
+    """
     check_umask()
     remove_stray_stores()
-    return Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    try:
+        return Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
+    except OSError as error:
+        raise translate_os_error(error, Path(tempfile.tempdir or os.curdir)) from error
 
 
 def remove_stray_stores() -> None:

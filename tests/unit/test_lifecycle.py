@@ -1,5 +1,6 @@
 """Attaching to a store without a server: what is refused, and what is cleaned up."""
 
+import errno
 import json
 import os
 import subprocess
@@ -53,6 +54,19 @@ def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeyp
         os.utime(folder, (1, 1))
     throwaway.remove_stray_stores()
     assert set(tmp_path.iterdir()) == {young, foreign}
+
+
+def test_a_full_temporary_folder_is_named(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("mkdtemp", "TemporaryFile"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    with pytest.raises(DatabaseError, match="free some space") as caught:
+        lifecycle.attach(None)
+    assert caught.value.retryable
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monkeypatch):
