@@ -1,9 +1,11 @@
 """Attaching to a store without a server: what is refused, and what is cleaned up."""
 
 import errno
+import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -15,6 +17,7 @@ from mcp_context_persistence.kg.local import (
     lifecycle,
     server_specification,
     status,
+    supervisor,
     throwaway,
 )
 from mcp_context_persistence.kg.local.store import Store
@@ -80,6 +83,26 @@ def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monk
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
         joining._spawn(store, {})
+
+
+def test_a_supervisor_that_the_system_refuses_says_so(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+
+    def refuse():
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    def run(command, **_):
+        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+            patch.setattr(os, "fork", refuse)
+            patch.setattr(sys, "stdin", io.StringIO("{}\n"))
+            supervisor.main(0)
+        return subprocess.CompletedProcess(command, ended.value.code)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(DatabaseError, match="ulimit -u") as caught:
+        joining._spawn(store, {})
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso8859-1", "ascii"])
