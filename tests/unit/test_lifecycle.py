@@ -93,10 +93,11 @@ def test_a_supervisor_that_the_system_refuses_says_so(tmp_path, monkeypatch):
         raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
 
     def run(command, **_):
-        with monkeypatch.context() as patch, pytest.raises(SystemExit) as ended:
+        with monkeypatch.context() as patch:
             patch.setattr(os, "fork", refuse)
             patch.setattr(sys, "stdin", io.StringIO("{}\n"))
-            supervisor.main(0)
+            with pytest.raises(SystemExit) as ended:
+                supervisor.main(0)
         return subprocess.CompletedProcess(command, ended.value.code)
 
     monkeypatch.setattr(subprocess, "run", run)
