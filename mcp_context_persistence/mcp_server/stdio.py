@@ -7,6 +7,7 @@ import select
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PARENT_MILLISECONDS = 1_000  # between two looks at the parent
+# For the calls that run when the input ends. No process may outlive its user by more than 30 s.
+RUNNING_SECONDS = 25.0
 CLOSE_SECONDS = 1.5  # for the client to close; assistants kill their servers after two seconds
 
 
@@ -63,6 +66,7 @@ def serve(
     gc.enable()
     gc.freeze()
     _end_with_parent(memory)
+    server.on_input_end = lambda: _start(_end_late, memory)
     # What libraries print must not wait in a buffer until the transport has given the output back.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
@@ -106,6 +110,12 @@ def _end_with_parent(memory: "LazyMemory") -> None:
         log.warning("the system has no thread for watching the parent: only the input ends this")
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+
+
+def _end_late(memory: "LazyMemory") -> None:
+    """End the process although calls run that began before the input ended."""
+    time.sleep(RUNNING_SECONDS)
+    _end(memory)
 
 
 def _end(memory: "LazyMemory") -> None:
