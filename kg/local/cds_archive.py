@@ -121,8 +121,9 @@ class StartCache:
             self._build_lock = None
 
     def _remove_old(self) -> None:
+        now = self.archive.stat().st_mtime  # the clock of this process may be wrong
         for archive in self.archive.parent.glob("*.archive"):
-            age = time.time() - archive.stat().st_mtime
+            age = now - archive.stat().st_mtime
             if archive != self.archive and age > UNUSED_SECONDS:
                 archive.unlink(missing_ok=True)
 

@@ -20,6 +20,7 @@ from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettin
 from mcp_context_persistence.kg.local.space import check_space, translate_os_error
 from mcp_context_persistence.kg.local.store import State, Store
 from mcp_context_persistence.kg.progress import ReportProgress
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 POLL_SECONDS = 0.02
 MAX_SPAWNS = 3  # of a supervisor, for one attach
@@ -193,10 +194,11 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
                 check=False,
             )
         if process.returncode != 0:
+            exhausted = describe_exhaustion(OSError(process.returncode, ""))
             raise DatabaseError(
                 "The local server's supervisor could not be started: "
-                f"see {store.logs / 'supervisor.log'}.",
-                retryable=process.returncode < 0,
+                f"{exhausted or f'see {log.name}'}.",
+                retryable=process.returncode < 0 or bool(exhausted),
             )
     except subprocess.TimeoutExpired as error:
         raise DatabaseError(

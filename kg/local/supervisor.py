@@ -63,7 +63,11 @@ def main(server_lock: int) -> None:
     """
     # One line: a child that the caller has forked meanwhile may keep the pipe open.
     specification = json.loads(sys.stdin.readline())
-    if os.fork():
+    try:
+        is_caller_child = os.fork() != 0
+    except OSError as error:  # the caller says what is exhausted
+        sys.exit(error.errno)
+    if is_caller_child:
         os._exit(0)
     os.umask(0o077)
     Supervisor(specification, server_lock).run()

@@ -4,7 +4,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import anyio.to_thread
 from mcp.server.caching import CacheHint
@@ -13,6 +13,7 @@ from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.context import Context
 from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
 from mcp_types import (
     INTERNAL_ERROR,
@@ -80,8 +81,34 @@ class ServerOptions:
     threads: int | None = limits.ASYNC_THREADS
 
 
+class _Messages:
+    """The messages of a session; it tells when there are no more."""
+
+    def __init__(self, stream: Any, on_end: Callable[[], object]) -> None:
+        self._stream, self._on_end = stream, on_end
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __aiter__(self) -> "_Messages":
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return await anext(self._stream)
+        except StopAsyncIteration:
+            self._on_end()
+            raise
+
+
 class MemoryServer(MCPServer[Any]):
-    """The SDK's server, with errors that do not repeat what the client sent."""
+    """The SDK's server, with errors that do not repeat what the client sent.
+
+    Attributes:
+        on_input_end: Is called when standard input ends, before the calls that still run.
+    """
+
+    on_input_end: Callable[[], object] = staticmethod(lambda: None)
 
     def __init__(self, info: ServerInfo, find_memory: FindMemory, **arguments: Any) -> None:
         super().__init__(NAME, **arguments)
@@ -89,6 +116,15 @@ class MemoryServer(MCPServer[Any]):
         self._lowlevel_server.add_request_handler(
             "completion/complete", CompleteRequestParams, self._complete
         )
+
+    async def run_stdio_async(self) -> None:
+        """Serve over standard input and output until the input and all calls have ended."""
+        async with stdio_server() as (messages, answers):
+            await self._lowlevel_server.run(
+                cast("Any", _Messages(messages, self.on_input_end)),
+                answers,
+                self._lowlevel_server.create_initialization_options(),
+            )
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None

@@ -3,11 +3,13 @@
 import gc
 import logging
 import os
+import select
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PARENT_SECONDS = 1.0  # between two looks at the parent
+PARENT_MILLISECONDS = 1_000  # between two looks at the parent
+# For the calls that run when the input ends. No process may outlive its user by more than 30 s.
+RUNNING_SECONDS = 25.0
 CLOSE_SECONDS = 1.5  # for the client to close; assistants kill their servers after two seconds
 
 
@@ -30,7 +34,7 @@ def serve(
     database_url: str | None = None,
     namespace: str = "default",
 ) -> None:
-    """Serve until the input ends, the parent dies, or a signal comes.
+    """Serve until the input or the output is closed, the parent dies, or a signal comes.
 
     Args:
         profile: `small`, `full` or `chatgpt`.
@@ -62,12 +66,14 @@ def serve(
     gc.enable()
     gc.freeze()
     _end_with_parent(memory)
+    server.on_input_end = lambda: _start(_end_late, memory)
     # What libraries print must not wait in a buffer until the transport has given the output back.
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(line_buffering=True)
-    server.run()
+    with suppress(BrokenPipeError):  # nobody reads the output any more
+        server.run()
     # The transport has given the output back; the assistant reads it until the process ends.
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno(), 1)
     _end(memory)
 
 
@@ -84,12 +90,16 @@ def _preload_after_list(memory: "LazyMemory") -> Any:
 
 
 def _end_with_parent(memory: "LazyMemory") -> None:
-    """End the process when its parent has died, or when it is asked to end."""
-    parent = os.getppid()
+    """End the process when its parent has died or reads no more, or when it is asked to end.
+
+    The transport waits for the next line of the input, even where nobody reads its output.
+    """
+    parent, output = os.getppid(), select.poll()
+    output.register(os.dup(1), 0)  # the transport uses another file as standard output
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(PARENT_SECONDS)
+        while os.getppid() == parent and not output.poll(PARENT_MILLISECONDS):
+            pass
         _end(memory)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -102,17 +112,25 @@ def _end_with_parent(memory: "LazyMemory") -> None:
     signal.signal(signal.SIGINT, stop)
 
 
+def _end_late(memory: "LazyMemory") -> None:
+    """End the process although calls run that began before the input ended."""
+    time.sleep(RUNNING_SECONDS)
+    _end(memory)
+
+
 def _end(memory: "LazyMemory") -> None:
     """Close the client and end the process, whatever its threads are waiting for.
 
     Input that is being read cannot be interrupted. A call that is interrupted here can be repeated:
     every write may.
     """
-    closing = _start(_close, memory)
-    if closing is not None:
-        closing.join(CLOSE_SECONDS)
-    sys.stderr.flush()
-    os._exit(0)
+    try:
+        closing = _start(_close, memory)
+        if closing is not None:
+            closing.join(CLOSE_SECONDS)
+        sys.stderr.flush()
+    finally:  # also where standard error cannot be written
+        os._exit(0)
 
 
 def _start(target: Callable[..., None], *arguments: "LazyMemory") -> threading.Thread | None:

@@ -98,14 +98,14 @@ def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _check_depth(value: Any) -> None:
     level = [value]
     for _ in range(limits.JSON_DEPTH + 1):
+        containers = [item for item in level if isinstance(item, (dict, list))]
+        if not containers:
+            return
         level = [
             item
-            for container in level
-            if isinstance(container, (dict, list))
+            for container in containers
             for item in (container.values() if isinstance(container, dict) else container)
         ]
-        if not level:
-            return
     raise _refuse_depth()
 
 

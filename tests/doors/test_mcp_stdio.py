@@ -54,6 +54,15 @@ memory.LazyMemory._open = open_client
 stdio.serve()
 """
 
+# A server whose calls never end, as when a store is being opened.
+BUSY = """
+import threading
+from mcp_context_persistence.mcp_server import memory, stdio
+memory.LazyMemory._open = lambda self: threading.Event().wait()
+stdio.RUNNING_SECONDS = 1.0
+stdio.serve()
+"""
+
 
 @pytest.fixture
 def process():
@@ -158,6 +167,32 @@ def test_the_server_ends_when_its_input_ends(process):
     server.stdin.close()
     assert server.wait(timeout=60) == 0
     assert server.stderr.read() == ""
+
+
+def test_the_end_of_the_input_does_not_wait_for_ever_for_calls(process):
+    busy = process(sys.executable, "-c", BUSY)
+    initialize(busy)
+    status = {"name": "status", "arguments": {}}
+    send(busy, {"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": status}, LIST)
+    assert json.loads(busy.stdout.readline())["id"] == LIST["id"]
+    busy.stdin.close()
+    assert busy.wait(timeout=60) == 0
+
+
+def test_the_server_ends_when_nobody_reads_its_output(process):
+    server = process(COMMAND, "mcp")
+    initialize(server)
+    server.stdout.close()
+    send(server, LIST)
+    assert server.wait(timeout=60) == 0
+    assert "Traceback" not in server.stderr.read()
+
+
+def test_the_server_ends_without_standard_error(process):
+    server = process("sh", "-c", f"exec '{COMMAND}' mcp 2>&-")
+    initialize(server)
+    server.stdin.close()
+    assert server.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,8 @@
 """The start-up cache: made once, by one process, in limited time."""
 
 import gzip
+import os
+import time
 
 from mcp_context_persistence.kg.local.cds_archive import CLASS_LIST, StartCache
 
@@ -47,6 +49,17 @@ def test_making_the_start_cache_ends_in_time_and_leaves_nothing(tmp_path):
     cache.begin_making(dump_program(tmp_path, "exec sleep 60"), [], "x", supervised=False)
     cache.finish(seconds=0)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["a.lock", "java"]
+
+
+def test_a_clock_that_is_ahead_deletes_no_archive_in_use(tmp_path, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    (tmp_path / "other.archive").touch()
+    (tmp_path / "unused.archive").touch()
+    os.utime(tmp_path / "unused.archive", (1, 1))
+    cache = cache_in(tmp_path)
+    cache.begin_making(dump_program(tmp_path, 'echo archive > "$draft"'), [], "x", supervised=False)
+    cache.finish(seconds=20)
+    assert {file.name for file in tmp_path.glob("*.archive")} == {"a.archive", "other.archive"}
 
 
 def test_the_class_list_contains_no_paths():

@@ -1,9 +1,13 @@
 """Attaching to a store without a server: what is refused, and what is cleaned up."""
 
+import errno
+import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
+import time
 
 import pytest
 
@@ -13,6 +17,7 @@ from mcp_context_persistence.kg.local import (
     lifecycle,
     server_specification,
     status,
+    supervisor,
     throwaway,
 )
 from mcp_context_persistence.kg.local.store import Store
@@ -36,7 +41,11 @@ def test_a_folder_with_other_files_is_refused(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["letter.txt"]
 
 
-def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeypatch):
+@pytest.mark.parametrize("ahead", [0, 3 * 86_400], ids=["right clock", "clock ahead"])
+def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeypatch, ahead):
+    """Another process may just have made the young store; its lease is not there yet."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + ahead)
     monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path))
     old, young, foreign = (
         tmp_path / f"{throwaway.PREFIX}{name}" for name in ("old", "young", "foreign")
@@ -47,7 +56,20 @@ def test_only_old_throwaway_stores_without_clients_are_deleted(tmp_path, monkeyp
     for folder in (old, foreign):
         os.utime(folder, (1, 1))
     throwaway.remove_stray_stores()
-    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted([young.name, foreign.name])
+    assert set(tmp_path.iterdir()) == {young, foreign}
+
+
+def test_a_full_temporary_folder_is_named(tmp_path, monkeypatch):
+    def refuse(**_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("mkdtemp", "TemporaryFile"):
+        monkeypatch.setattr(tempfile, name, refuse)
+    with pytest.raises(DatabaseError, match="free some space") as caught:
+        lifecycle.attach(None)
+    assert caught.value.retryable
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monkeypatch):
@@ -61,6 +83,27 @@ def test_a_supervisor_that_hangs_at_its_start_is_a_database_error(tmp_path, monk
     monkeypatch.setattr(subprocess, "run", hang)
     with pytest.raises(DatabaseError, match="supervisor"):
         joining._spawn(store, {})
+
+
+def test_a_supervisor_that_the_system_refuses_says_so(tmp_path, monkeypatch):
+    store = Store(tmp_path / "s")
+    store.prepare()
+
+    def refuse():
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    def run(command, **_):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fork", refuse)
+            patch.setattr(sys, "stdin", io.StringIO("{}\n"))
+            with pytest.raises(SystemExit) as ended:
+                supervisor.main(0)
+        return subprocess.CompletedProcess(command, ended.value.code)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(DatabaseError, match="ulimit -u") as caught:
+        joining._spawn(store, {})
+    assert caught.value.retryable
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "iso8859-1", "ascii"])

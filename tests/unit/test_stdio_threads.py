@@ -1,7 +1,8 @@
-"""The MCP server over standard input and output ends also where there is no room for a thread."""
+"""The MCP server over standard input and output ends also where a thread or a stream is missing."""
 
 import os
 import signal
+import sys
 
 import pytest
 
@@ -47,6 +48,21 @@ def test_it_ends_without_a_thread(memory, no_threads):
     with pytest.raises(Ended, match="0"):
         signal.raise_signal(signal.SIGTERM)
     assert memory.closed == 0
+
+
+class LostOutput:
+    """Standard error whose reader has died with the parent."""
+
+    def flush(self):
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("stream", [LostOutput(), None], ids=["broken", "closed at the start"])
+def test_it_ends_without_standard_error(memory, monkeypatch, stream):
+    monkeypatch.setattr(sys, "stderr", stream)
+    with pytest.raises(Ended, match="0"):
+        stdio._end(memory)
+    assert memory.closed == 1
 
 
 def test_it_closes_its_client(memory):
