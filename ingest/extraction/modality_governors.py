@@ -218,7 +218,8 @@ class GovernorReader(CueReader):
         if word == "it":
             return self._classify_subject(self.parsed.heads[head])  # "Rumor has it that"
         if not self.parsed.tags[head].startswith("VB"):
-            return self.classify_word(head)
+            is_excess = self.has_to(token) and "too" in self.list_cues(head)
+            return "denied" if is_excess else self.classify_word(head)  # "too small to buy"
         return self._classify_verb(head, token)
 
     def _classify_verb(self, verb: int, token: int) -> str:
@@ -248,8 +249,10 @@ class GovernorReader(CueReader):
             return "past" if deps.isdisjoint({"auxpass", "dobj"}) else ""
         if word in get_verb_forms("verbs_of_preference"):
             return "wished" if self._has_would(verb) else ""
-        if "up" in cues and word in {"give", "gave", "given", "giving", "gives"}:
-            return "past"
+        phrasal_verbs = get_modalities("phrasal_verbs")
+        for particle in sorted(cues):
+            if f"{word} {particle}" in phrasal_verbs:
+                return phrasal_verbs[f"{word} {particle}"]
         if word in get_words("conditional_imperatives") and self.is_let(verb):
             return PREMISE
         return None
@@ -268,4 +271,6 @@ class GovernorReader(CueReader):
             modality = self.classify_word(child)
             if modality:
                 return modality
-        return ""
+        # "Acme is to buy Globex", but not "the trick is to use Redis".
+        is_arranged = self.has_to(token) and self.find_subject(verb) in self.names
+        return "planned" if is_arranged else ""

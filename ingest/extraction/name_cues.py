@@ -36,6 +36,8 @@ _TITLES = get_words("person_titles")
 _CONTACT_VERBS = get_words("contact_verbs")
 _KIN = get_words("kin_nouns")
 _PERSON_NOUNS = get_words("person_nouns") | get_words("people_roles") | _KIN
+_HEADS_OF_PLACES = frozenset({"mayor", "governor", "king", "queen", "bishop", "emperor"})
+_JOBS = frozenset({"job", "role", "career", "internship", "interview"})
 _ORGANIZATION_NOUNS = get_words("organization_nouns")
 _POSSESSIVES = frozenset({"'s", "’s", "'", "’"})
 _ROLE_PREPOSITIONS = frozenset({"of", "at", "for"})
@@ -257,12 +259,10 @@ def _read_preposition(parsed: ParsedText, head: int) -> Iterator[tuple[str, floa
         return
     word, governor = parsed.lowers[preposition], parsed.heads[preposition]
     verb = parsed.lowers[governor]
-    if word in {"for", "at", "with", "by"} and verb in _inflect("employment_verbs"):
-        yield "organization", STRONG if word in {"for", "at"} else WEAK
-    elif word in {"at", "for"} and verb in {"job", "role", "career", "internship", "interview"}:
-        yield "organization", STRONG
-    elif word in {"of", "at"} and verb in _PERSON_NOUNS - _KIN:
-        yield "organization", FAIR
+    if word == "of" and verb in _HEADS_OF_PLACES:
+        yield "location", STRONG
+    elif weight := _weigh_employer(word, verb):
+        yield "organization", weight
     elif word in {"in", "at"} and verb in {"study", "studies", "studied", "studying", "teaches"}:
         yield ("organization", STRONG) if word == "at" else ("location", WEAK)
     elif word in _PLACE_PREPOSITIONS and verb in _inflect("location_verbs"):
@@ -271,6 +271,15 @@ def _read_preposition(parsed: ParsedText, head: int) -> Iterator[tuple[str, floa
         yield "technology", FAIR
     elif word in {"in", "near", "outside"}:
         yield "location", FAIR
+
+
+def _weigh_employer(preposition: str, word: str) -> float:
+    """Return how much a preposition and the word before it show an employer, 0.0 for nothing."""
+    if preposition in {"for", "at", "with", "by"} and word in _inflect("employment_verbs"):
+        return STRONG if preposition in {"for", "at"} else WEAK
+    if preposition in {"at", "for"} and word in _JOBS:
+        return STRONG
+    return FAIR if preposition in {"of", "at"} and word in _PERSON_NOUNS - _KIN else 0.0
 
 
 def _find_head(parsed: ParsedText, first: int, end: int) -> int:

@@ -20,6 +20,8 @@ _IRREGULAR_FORMS = {
     "sing": "sang sung", "swim": "swam swum", "dream": "dreamt", "wear": "wore worn",
     "win": "won", "lend": "lent",
     "write": "wrote written", "quit": "quit", "forget": "forgot forgotten",
+    "mean": "meant", "seek": "sought", "swear": "swore sworn", "strive": "strove striven",
+    "forbid": "forbade forbidden", "bet": "bet", "understand": "understood", "fall": "fell fallen",
 }  # fmt: skip
 
 
