@@ -34,6 +34,7 @@ _EVENT_ENDINGS = frozenset(
 )
 _TITLES = get_words("person_titles")
 _CONTACT_VERBS = get_words("contact_verbs")
+_ADDRESSING_VERBS = frozenset({"ask", "tell"})  # firms are asked, too: "Ask Siemens"
 _KIN = get_words("kin_nouns")
 _PERSON_NOUNS = get_words("person_nouns") | get_words("people_roles") | _KIN
 _HEADS_OF_PLACES = frozenset({"mayor", "governor", "king", "queen", "bishop", "emperor"})
@@ -110,6 +111,8 @@ def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
     is_phrase = parsed.heads[first - 1] in range(first, end) or parsed.deps[end - 1] == "appos"
     if before in _CONTACT_VERBS and parsed.words[first - 1][0].isupper():
         yield "person", STRONG
+    elif before in _ADDRESSING_VERBS and parsed.words[first - 1][0].isupper() and end - first == 2:
+        yield "person", FAIR
     elif before in _KIN or (before in _TITLES and parsed.words[first - 1][0].isupper()):
         yield "person", CERTAIN
     elif before in _PERSON_NOUNS and is_phrase:
@@ -223,7 +226,7 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
     elif dep == "dobj" and parsed.lowers[verb] in {"join", "joins", "joined", "joining"}:
-        yield "organization", FAIR
+        yield "organization", STRONG if end - first == 1 else FAIR
     elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
         yield "person", FAIR
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):

@@ -150,7 +150,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         kind != "work"
         and first < end - 1
         and parsed.lowers[first] in _QUESTION_VERBS | _REQUESTS
-        and first == _find_sentence_start(parsed, first)
+        and (first == _find_sentence_start(parsed, first) or parsed.words[first - 1] == ":")
     ):
         first += 1
     while first < end and (

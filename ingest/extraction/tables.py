@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.labels import read_headings
+
 _MIN_ROWS = 3  # of a table without bars
 _MAX_CELL = 80  # characters, of a table without bars
 _BARS = re.compile(r"\s*[|│].*[|│]\s*$")
@@ -84,7 +86,7 @@ def find_cells(text: str, start: int, end: int) -> Iterator[Cell]:
         if not _RULE.match(line):
             spans = list(split(line))
             if len(lines) > 1 and not headings:
-                headings = [line[begin:stop] for begin, stop in spans]
+                headings = read_headings([line[begin:stop] for begin, stop in spans])
             else:
                 for column, (begin, stop) in enumerate(spans):
                     heading = headings[column] if column < len(headings) else ""
