@@ -49,7 +49,20 @@ _STREETS = ("straße", "strasse", "gasse", "weg", "platz", "allee", "ufer", "vej
 _APPOSITION_TOKENS, _LABEL_TOKENS, _PRONOUN_TOKENS = 7, 24, 25
 _LIST_SIGNS = frozenset({",", "and", "&", "/", "+", "-", "–"})
 _SALUTATIONS = frozenset(
-    {"dear", "hi", "hello", "hey", "hallo", "liebe", "lieber", "bonjour", "hola", "ciao", "thanks"}
+    {
+        "dear",
+        "hi",
+        "hello",
+        "hey",
+        "hallo",
+        "liebe",
+        "lieber",
+        "bonjour",
+        "hola",
+        "ciao",
+        "thanks",
+        "thx",
+    }
 )
 CLOSINGS = frozenset(
     {

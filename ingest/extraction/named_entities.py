@@ -69,9 +69,18 @@ def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
 
 
 def _extend_name(parsed: ParsedText, end: int) -> int:
-    """Return the end of a person's name with the word that an elided particle begins."""
+    """Return the end of a person's name with the surname that a particle begins.
+
+    For example: "Joan d'Arc", "José Sánchez del Río".
+    """
     following = parsed.words[end] if end < len(parsed.words) else ""
-    return end + 1 if _ELIDED.match(following) else end
+    if _ELIDED.match(following):
+        return end + 1
+    surname = end
+    while surname < len(parsed.words) and parsed.words[surname] in _PARTICLES:
+        surname += 1
+    has_surname = end < surname < len(parsed.words) and parsed.words[surname].istitle()
+    return surname + 1 if has_surname else end
 
 
 def _find_first_name(parsed: ParsedText, first: int, end: int) -> int:

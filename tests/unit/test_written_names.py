@@ -34,6 +34,16 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ('Robert "Bob" Miller works for Siemens.', {"Robert Miller"}),
         ("Sergio Dell'Acqua and Carlo Dall’Oglio run the shop.", {"Sergio Dell'Acqua"}),
         ("Elizabeth (Liz) Warren works for Siemens.", {"Elizabeth Warren"}),
+        ("Maria-José Sánchez del Río paints.", {"Maria-José Sánchez del Río"}),
+        ("thx Mira! see you later", {"Mira"}),
+        (
+            "Mira Okoye;pilot;Galway\nTariq Mansour;cook;Cork\nJo Lind;nurse;Lund",
+            {"Mira Okoye", "Tariq Mansour", "Jo Lind"},
+        ),
+        (
+            "Full Name;Home Town;Age\nTariq Mansour;Cork City;3\nJo Lind;New York;5",
+            {"Tariq Mansour", "Jo Lind"},
+        ),
         ("PS: Tell Ngozi Obi that Siemens Energy called.", {"Ngozi Obi"}),
         ("NB: Remind Piotr Zielinski to pay.", {"Piotr Zielinski"}),
         ("Lunch w/ Priya & Tom @ the Ritz", {"Priya", "Tom"}),
