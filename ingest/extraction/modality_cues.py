@@ -77,7 +77,8 @@ class CueReader(SentenceForms):
         is_noun = self.parsed.tags[token][0] in "NPDW"
         is_behind_counted = is_noun or self.parsed.lowers[token] in FORMS_OF_BE
         count = 0
-        for child, word in self.find_cues(token):
+        auxiliaries = (i for i, _ in self.find_cues(token) if self.parsed.deps[i] == "aux")
+        for child, word in (i for above in (token, *auxiliaries) for i in self.find_cues(above)):
             is_negation = word in get_words("negations") and (is_behind_counted or child < token)
             if is_negation or (is_noun and word in get_words("negative_determiners")):
                 count += not self._is_focus(child)
@@ -307,7 +308,7 @@ class CueReader(SentenceForms):
             if self.parsed.tags[token].startswith("VB"):
                 break
             cues = self.list_cues(token)
-            if "former" in cues:
+            if not cues.isdisjoint({"former", "once"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)

@@ -18,6 +18,7 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("Anna Kowalska lived in Berlin before.", "past"),
         ("Anna Kowalska was employed at Siemens Energy.", "past"),
         ("Anna Kowalska was employed by Siemens Energy.", "past"),
+        ("Anna Kowalska, once the director of Siemens Energy, paints.", "past"),
         ("Anna Kowalska was married to Jan Nowak.", "past"),
         ("Django used Redis before we moved to Kafka.", "past"),
         ("Anna Kowalska is employed by Siemens Energy.", "asserted"),
@@ -67,3 +68,25 @@ def test_a_firm_that_hires_somebody_is_where_they_work(extractor: Extractor, ver
     assert [(r.source, r.type, r.target) for r in relations] == [
         ("marta_lind", "works_for", "siemens_energy")
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "modality"),
+    [
+        ("There is talk of Tatra Motors buying Skala Foods.", "supposed"),
+        ("Tatra Motors held off on buying Skala Foods.", "denied"),
+        ("Tatra Motors put off buying Skala Foods.", "planned"),
+        ("The idea of Celery using Redis was dropped.", ""),
+        ("The takeover of Skala Foods by Tatra Motors was blocked.", ""),
+    ],
+)
+def test_what_did_not_happen_is_no_fact(extractor: Extractor, text: str, modality: str) -> None:
+    extraction = read(extractor, text)
+    assert extraction.relations == ()
+    assert {relation.modality for relation in extraction.unasserted} <= {modality}
+
+
+def test_what_follows_but_now_is_a_fact(extractor: Extractor) -> None:
+    extraction = read(extractor, "Celery used to use Redis but now uses Kafka.")
+    assert [(r.type, r.target) for r in extraction.relations] == [("uses", "Kafka")]
+    assert [(r.modality, r.target) for r in extraction.unasserted] == [("past", "Redis")]
