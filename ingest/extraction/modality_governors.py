@@ -149,9 +149,9 @@ class GovernorReader(CueReader):
         if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
             return Governor(verb)  # "Is the service using Kafka?"
         above = self.parsed.heads[verb]
-        if self.parsed.deps[noun] == "pobj" and self.parsed.tags[token] == "VBG":
-            if modality := self.classify_word(above):
-                return Governor(above, modality)  # "the idea of him leading it"
+        is_gerund = self.parsed.deps[noun] == "pobj" and self.parsed.tags[token] == "VBG"
+        if is_gerund and (modality := self.classify_word(above)):
+            return Governor(above, modality)  # "the idea of him leading it"
         return Governor(is_negative=self.has_negation(noun))
 
     def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
