@@ -61,7 +61,7 @@ _CUES = {
     "decision": [
         r"\bdecision (?:is |was |has been )?(?:made|taken|final)\b",
         r"\b(?:our|the|my) decision (?:stands|is to|was to)\b",
-        r"\bfinal decision\b",
+        r"\bfinal (?:decision|answer)\b",
         r"\b(?:our|my|the final) choice is\b",
         r"\b(?:made|taken) (?:the|a|our|my) (?:\w+ )?(?:decision|call) (?:to|on|that|about)\b",
         r"\bmade up (?:my|our|her|his|their) minds?\b",
@@ -84,7 +84,7 @@ _CUES = {
         r"\b(?:we're|we are) all agreed\b",
         rf"\bsigned off on\b{_OBJECT}",
         (
-            rf"(?:\b{_PRONOUN}\s+{_ADVERBS}|\b{_GROUP}\s+{_ADVERBS}|^)settled\s+(?:on|upon|"
+            rf"(?:\b{_PRONOUN}(?:'ve|'d)?\s+{_ADVERBS}|\b{_GROUP}\s+{_ADVERBS}|^)settled\s+(?:on|upon|"
             rf"for)\b{_OBJECT}"
         ),
     ],

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from mcp_context_persistence.ingest.extraction.labels import read_headings
 from mcp_context_persistence.ingest.extraction.tables import Cell
 
 _TAG = r"[A-Za-z][\w:.-]{0,40}"
@@ -53,6 +54,7 @@ def find_element_values(text: str, start: int, end: int) -> Iterator[Cell]:
         else:
             heading = f"{parent} {tag}" if tag.lower() in _NAME_TAGS else tag
             if tag.lower() == "td":
+                headings = read_headings(headings)
                 heading = headings[column] if column < len(headings) else ""
                 column += 1
             yield Cell(match.start("value"), match.end("value"), heading)

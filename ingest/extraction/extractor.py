@@ -29,10 +29,7 @@ from mcp_context_persistence.ingest.extraction.name_types import (
     find_unlabeled_names,
     retype_names,
 )
-from mcp_context_persistence.ingest.extraction.named_entities import (
-    find_named_entities,
-    retype_short_names,
-)
+from mcp_context_persistence.ingest.extraction.named_entities import find_named_entities
 from mcp_context_persistence.ingest.extraction.noun_phrases import find_concepts
 from mcp_context_persistence.ingest.extraction.parsing import (
     build_term_matcher,
@@ -54,7 +51,10 @@ from mcp_context_persistence.ingest.extraction.segmentation import (
     join_values,
     split_into_segments,
 )
-from mcp_context_persistence.ingest.extraction.short_names import link_short_names
+from mcp_context_persistence.ingest.extraction.short_names import (
+    link_short_names,
+    retype_short_names,
+)
 from mcp_context_persistence.ingest.extraction.software_entities import find_software
 from mcp_context_persistence.ingest.extraction.understood_languages import (
     is_understood,

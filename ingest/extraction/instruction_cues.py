@@ -1,8 +1,7 @@
 """Sentences in which a user gives an instruction, a preference or a fact about themself.
 
-Only the author's own words count: code, data, quoted lines, text in quotation marks and text that
-the message introduces as pasted are left out. So are questions, requests for this one time, and
-what is said about other people. English only.
+Only the author's own words count: no code, data, quoted lines, text in quotation marks or pasted
+text, no questions, no requests for this one time, and nothing about other people. English only.
 """
 
 import re
@@ -70,6 +69,7 @@ _GENERAL = (
     r"(?:your |all )?(?:future )?(?:answers|replies|responses|explanations)|your (?:answer|reply|"
     r"response|explanation|output)|(?:everything|anything|whatever) you \w+|"
     r"the (?:words?|phrases?) \w+|"
+    r"when you (?:answer|reply|respond|write|talk|speak|explain)\b[^,.;]{0,40} me\b|"
     r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
 )
 _I_WANT = r"i(?:'d| would)? (?:want|like|need|expect|prefer)"
@@ -157,7 +157,8 @@ _RULES = (
         "please",
         "instruction",
         rf"(?:{_OPENING}|\bplease )(?:(?:don't|do not|only|never|stop|try to|make sure (?:to|you)|"
-        rf"be sure to) )?(?:{_TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b).*{_GENERAL}",
+        rf"be sure to) )?(?:{_TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b|"
+        rf"be (?:brief|concise|honest|direct|precise|specific)\b).*{_GENERAL}",
     ),
     _rule(
         "when I ask",
@@ -259,7 +260,7 @@ _TRIGGER = re.compile(
     rf"my {_RELATIVE}(?:[’']s name| is ))\b",
     re.IGNORECASE,
 )
-# Words before a clause that make it a question, a condition, or somebody else's.
+# Words by which a clause is a question, a condition, or somebody else's.
 _OPEN_CLAUSE = re.compile(
     r"\b(?:if|whether|unless|suppose|why|what|which|how|should|would|could|do|does|did|says?|said|"
     r"tells?|told|wrote|asked|claims?|pretend|imagine|than|where|who)(?: that)?\W*$|"
@@ -270,6 +271,11 @@ _OPEN_CLAUSE = re.compile(
 _DENIED = re.compile(
     r"\b(?:never|not|\w+n't|nobody|no one) (?:\w+ )?(?:sa(?:y|id)|mean(?:t)?|th(?:ink|ought)|"
     r"claim(?:ed)?|ask(?:ed)?|tell|told|suggest(?:ed)?|true|(?:the|a|my) \w+)\b[^.;]*$",
+    re.IGNORECASE,
+)
+_SAID = re.compile(  # "Always wear a helmet, said my dad."
+    r",\s*(?:as )?(?:(?:said|says|wrote) (?:my|our|his|her|the|(?-i:[A-Z]))|"
+    r"(?:my|our|his|her) \w+ (?:always |used to )?(?:says?|said|told)\b)",
     re.IGNORECASE,
 )
 _ONCE = re.compile(
@@ -323,10 +329,9 @@ def find_instructions(text: str) -> list[InstructionSentence]:
     text = text[:CHARACTERS_READ]
     if not _TRIGGER.search(text):
         return []
-    own_end = find_own_end(text)
     found = (
         instruction
-        for sentence in find_author_sentences(text[:own_end])
+        for sentence in find_author_sentences(text[: find_own_end(text)])
         if (instruction := _read_sentence(text, sentence))
     )
     return [instruction for instruction, _ in zip(found, range(MAX_PER_TEXT), strict=False)]
@@ -352,6 +357,8 @@ def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | N
 
 
 def _match_rules(sentence: str) -> Iterator[tuple[_Rule, re.Match[str]]]:
+    if _SAID.search(sentence):
+        return
     stripped = sentence.rstrip(" \"'*_)”")
     is_question = stripped.endswith("?") and not _TAG.search(stripped)
     for rule in _RULES:
@@ -371,8 +378,7 @@ def _match_rules(sentence: str) -> Iterator[tuple[_Rule, re.Match[str]]]:
 
 def _find_span(sentence: str, match: re.Match[str]) -> tuple[int, int]:
     """Return the clause of a match: from its first word to where the next clause begins."""
-    end = _CLAUSE_END.search(sentence, match.end())
-    stop = end.start() if end else len(sentence)
+    stop = end.start() if (end := _CLAUSE_END.search(sentence, match.end())) else len(sentence)
     return match.start(), match.start() + len(sentence[match.start() : stop].rstrip(" ,;:?"))
 
 

@@ -1,6 +1,7 @@
 """Labels that announce the type of a name: keys of JSON, headings of tables, "Attendees:"."""
 
 import re
+from collections.abc import Sequence
 
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.kg.identifiers import split_name
@@ -9,6 +10,13 @@ _KINDS = ("person", "organization", "location", "library", "technology", "produc
 _LABEL_WORD = re.compile(r"[^\W\d_]+")
 _WORDS_BEFORE_LABEL = frozenset({"name", "names", "title", "full", "display"})
 _LABELS = {kind: get_words(f"{kind}_labels") for kind in _KINDS}
+# Firms and places have no such columns.
+_PEOPLE_COLUMNS = frozenset(
+    {
+        *("age", "birthday", "birthdate", "born", "date of birth", "department", "dob", "e-mail"),
+        *("email", "employer", "gender", "hobby", "job", "job title", "position", "role", "salary"),
+    }
+)
 _FULL_NAME_LABELS = frozenset({"full name", "fullname", "first name", "last name", "surname"})
 
 
@@ -24,3 +32,14 @@ def read_label(label: str) -> str:
         if last in labels or (last.endswith("s") and last[:-1] in labels):
             return kind
     return ""
+
+
+def read_headings(headings: Sequence[str]) -> list[str]:
+    """Return the headings of a table, "person" for "Name" where another column is about people."""
+    words = {heading.strip().lower() for heading in headings}
+    if words.isdisjoint(_PEOPLE_COLUMNS):
+        return list(headings)
+    return [
+        "person" if heading.strip().lower() in {"name", "names"} else heading
+        for heading in headings
+    ]

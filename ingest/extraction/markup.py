@@ -2,7 +2,8 @@
 
 Every replacement has as many characters as what it replaces, so that positions stay valid.
 `DROPPED` stands for a character that is left out, `ITEM` for the mark of a list item or a heading,
-and `SEPARATOR` for a sign between two names. `segmentation` removes them. It takes linear time.
+and `SEPARATOR` for a sign between two names. `segmentation` removes them, and writes the words of
+`WORDS_FOR_SIGNS`. It takes linear time.
 """
 
 import re
@@ -11,6 +12,9 @@ from collections.abc import Callable, Iterator
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 DROPPED, ITEM, SEPARATOR = "\0", "\1", "\2"
+# Signs and abbreviations that people write for words.
+WORDS_FOR_SIGNS = {"\3": "at", "\4": "with", "\5": "and"}
+_AT, _WITH, _AND = WORDS_FOR_SIGNS
 
 _Replace = Callable[[re.Match[str]], str]
 
@@ -49,9 +53,14 @@ _NICKNAME = re.compile(
     r"|\((?P<short>[A-Z][a-zà-ÿ]{1,14})\)) (?=[A-Z][a-zà-ÿ])"
 )
 _FILE_NAME = re.compile(r"\w\.[A-Za-z0-9]{1,5}$")
+_SHARED = "lunch|dinner|breakfast|brunch|coffee|drinks?|beers?|tea|picnic|party|walk|weekend|date"
+# "Lunch w/ Priya & Tom" is with two people; "a call with Marks & Spencer" is with a firm.
+_COMPANIONS = re.compile(
+    rf"\b(?i:{_SHARED}) (?:with|{_WITH * 2}) [^\W\d_a-z][^\W\d_]+ &(?= [^\W\d_a-z][^\W\d_]+\b)"
+)
 # A text without any of these has nothing to replace.
 _SIGN = re.compile(
-    r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200b-\u202e\u2060-\u2064\ufeff\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w"
+    r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200b-\u202e\u2060-\u2064\ufeff\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w|\bw/"
     r"|(?:^|\n)[^\n:]{0,14}\d:\d\d|://|www\."
     r"|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
     r"|[a-zà-ÿ] [\"'“‘«(][A-Z][\w-]{1,14}[\"'”’»)] [A-Z]"
@@ -83,6 +92,18 @@ def _separate_item(match: re.Match[str]) -> str:
     before = match.string[: match.start()]
     is_parenthesis = before.rfind("(") > before.rfind(")")
     return match.group() if is_parenthesis else _separate(match)
+
+
+def _write_at(match: re.Match[str]) -> str:
+    return _AT * len(match.group())
+
+
+def _write_with(match: re.Match[str]) -> str:
+    return _WITH * len(match.group())
+
+
+def _write_and(match: re.Match[str]) -> str:
+    return match.group()[:-1] + _AND
 
 
 def _separate_names(match: re.Match[str]) -> str:
@@ -152,6 +173,9 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\ufeff]+"), _drop),
     (re.compile(rf"&({'|'.join(_ENTITIES)});"), _decode_entity),
     (re.compile(r"(?<=\w )[1-9]?\d\)(?= [A-Z])"), _separate_item),
+    (re.compile(r"(?<=\s)@(?=\s[^\W\d_a-z])"), _write_at),
+    (re.compile(r"(?<![\w/])w/(?=\s?[^\W\d_])(?!o\b)"), _write_with),
+    (_COMPANIONS, _write_and),
     (re.compile(r"(?<=\w)[;|](?=\w)|(?<=\s)\|(?=\s)|[•‣◦▪●■]"), _separate),
     (
         re.compile(
@@ -161,6 +185,9 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
         _separate_names,
     ),
 )
+
+
+_SIGNS_FOR_WORDS = re.compile(f"[{ITEM}{SEPARATOR}{_AT}{_WITH}{_AND}]")
 
 
 def replace_markup(text: str) -> str:
@@ -175,7 +202,7 @@ def replace_markup(text: str) -> str:
 def remove_markup(text: str) -> str:
     """Return a text without its markup, addresses and signs."""
     replaced = replace_markup(text).replace(DROPPED, "")
-    return replaced.replace(ITEM, " ").replace(SEPARATOR, " ")
+    return _SIGNS_FOR_WORDS.sub(" ", replaced)
 
 
 def find_handles(text: str) -> Iterator[tuple[int, int]]:

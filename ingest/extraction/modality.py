@@ -10,6 +10,7 @@ the root, the form of the sentence counts (`sentence_forms`).
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction import rule_data
 from mcp_context_persistence.ingest.extraction.modality_cues import Reading
 from mcp_context_persistence.ingest.extraction.modality_governors import (
     FACTIVE,
@@ -18,12 +19,20 @@ from mcp_context_persistence.ingest.extraction.modality_governors import (
     GovernorReader,
 )
 from mcp_context_persistence.ingest.extraction.modality_words import (
+    FORMS_OF_BE,
     get_modalities,
+    get_phrasal_forms,
     get_verb_forms,
     get_words,
 )
 from mcp_context_persistence.ingest.extraction.results import ASSERTED, POSITIVE, ParsedText
+from mcp_context_persistence.ingest.extraction.sentence_forms import NOMINAL_SUBJECTS
 
+_ROLES = (
+    rule_data.get_words("people_roles")
+    | rule_data.get_words("person_nouns")
+    | rule_data.get_words("person_titles")
+) - {"founder", "inventor", "creator", "winner"}  # who did something once
 _LEVELS = 20  # more than sentences of prose have
 # Where these are negated, the relation itself is denied: "will not use", "almost never uses".
 _DENIABLE = frozenset({"", "planned", "nearly", "denied"})
@@ -85,7 +94,7 @@ class ModalityReader(GovernorReader):
 
     def assess_object(self, verb: int) -> Stance:
         """Return what a verb says of its object alone: "lacks a cache", "quit the firm"."""
-        modality = self.classify_by_context(verb, has_to=False) or self.classify_word(verb)
+        modality = self._classify_object(verb, has_to=False)
         return Stance(modality if modality in {"denied", "past"} else ASSERTED)
 
     def is_in_fact(self, token: int) -> bool:
@@ -95,13 +104,50 @@ class ModalityReader(GovernorReader):
         "wants" governs in any way is no fact.
         """
         predicate = self._find_predicate(token)
-        modality = ""
+        if self.is_past_copula(predicate) and self._is_role(token, predicate):
+            return False
         if token > predicate:
             has_to = self.parsed.lowers[predicate + 1 : predicate + 2] == ["to"]
-            modality = self.classify_by_context(predicate, has_to=has_to) or self.classify_word(
-                predicate
-            )
+            modality = self._classify_object(predicate, has_to=has_to)
+        else:
+            modality = self._classify_phrase(token, predicate)
         return modality not in _GOVERNED and self.assess(predicate, [token]) == Stance()
+
+    def _classify_object(self, verb: int, *, has_to: bool) -> str:
+        """Return the modality that a verb gives to its object.
+
+        To turn an offer down is an event, which is a fact.
+        """
+        modality = self.classify_by_context(verb, has_to=has_to)
+        return "" if modality == "denied" else modality or self.classify_word(verb)
+
+    def _classify_phrase(self, token: int, predicate: int) -> str:
+        """Return what the nouns above a token say: "the idea of X", "the sale of X failed"."""
+        for _ in range(_LEVELS):
+            noun = self.parsed.heads[token]
+            if noun in {token, predicate} or self.parsed.tags[noun].startswith("VB"):
+                break
+            if modality := self.classify_word(noun):
+                return modality
+            token = noun
+        # Firms that fail have a relation, events that fail are none.
+        is_event = token not in self.names and self.parsed.deps[token] in NOMINAL_SUBJECTS
+        return "nearly" if is_event and self._is_failure(predicate) else ""
+
+    def _is_role(self, token: int, predicate: int) -> bool:
+        """Return whether "was" says what role somebody had with a name: "the mayor of Lund"."""
+        if self.parsed.lowers[predicate] not in FORMS_OF_BE:
+            return token > predicate
+        for _ in range(_LEVELS):
+            if self.parsed.deps[token] == "attr":
+                return self.parsed.lowers[token] in _ROLES
+            token = self.parsed.heads[token]
+        return False
+
+    def _is_failure(self, verb: int) -> bool:
+        word = self.parsed.lowers[verb]
+        phrases = (f"{word} {cue}" for cue in self.list_cues(verb))
+        return not get_phrasal_forms("failing_verbs").isdisjoint((word, *phrases))
 
     def _find_predicate(self, token: int) -> int:
         """Return the verb that a token depends on, or the root of its sentence.

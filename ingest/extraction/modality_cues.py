@@ -15,6 +15,7 @@ _LABELS_OF_ADVERBS = frozenset({"advmod", "npadvmod", "neg", "preconj", "intj", 
 _PRESENT_TAGS = frozenset({"VBZ", "VBP", "VBG"})
 _PRESENT_AUXILIARIES = frozenset({"is", "are", "am", "'s", "’s", "'re", "be", "has", "have"})
 _PAST_FORMS_OF_BE = frozenset({"was", "were"})
+_DURING = frozenset({"when", "while", "before"})
 _STILL = frozenset({"still", "now", "already", "always"})
 _DETERMINERS = frozenset(
     {"the", "that", "this", "those", "old", "our", "my", "his", "her", "their"}
@@ -30,6 +31,7 @@ _PHRASE_LINKS = frozenset(
 _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
 _COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
 _PHRASE_DEPTH = 12
+_HEDGE_TOKENS = 5
 _EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
 _UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
     f"{quantifier}{noun}"
@@ -75,11 +77,12 @@ class CueReader(SentenceForms):
         is_noun = self.parsed.tags[token][0] in "NPDW"
         is_behind_counted = is_noun or self.parsed.lowers[token] in FORMS_OF_BE
         count = 0
-        for child, word in self.find_cues(token):
+        auxiliaries = (i for i, _ in self.find_cues(token) if self.parsed.deps[i] == "aux")
+        for child, word in (i for above in (token, *auxiliaries) for i in self.find_cues(above)):
             is_negation = word in get_words("negations") and (is_behind_counted or child < token)
             if is_negation or (is_noun and word in get_words("negative_determiners")):
                 count += not self._is_focus(child)
-            elif word == "ever" or self.parsed.deps[child] == "prep":
+            elif word == "ever" or self.parsed.deps[child] in {"prep", "npadvmod"}:
                 count += self._is_denying_phrase(child)
         if self.parsed.deps[token] == "conj":
             count += "nor" in self.parsed.lowers[self.parsed.heads[token] : token]
@@ -97,7 +100,7 @@ class CueReader(SentenceForms):
             return not get_words("negations").isdisjoint(self.list_cues(token))
         return any(
             word in get_words("empty_phrases") and "no" in self.list_cues(noun)
-            for noun, word in self.find_cues(token)
+            for noun, word in ((token, self.parsed.lowers[token]), *self.find_cues(token))
         )
 
     def _has_negative_subject(self, verb: int, is_governor: bool) -> bool:
@@ -139,7 +142,16 @@ class CueReader(SentenceForms):
                 return "reported"
             if dep == "prep" and child < verb and self._is_imagined(child):
                 return "supposed"
+            if hedge := self._read_hedge(child):
+                return hedge
         return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
+
+    def _read_hedge(self, token: int) -> str:
+        """Return what a phrase about one's own knowledge says: "as far as I know"."""
+        first = min((token, *self.parsed.children[token]))
+        words = " ".join(self.parsed.lowers[first : first + _HEDGE_TOKENS]) + " "
+        hedges = get_modalities("hedges")
+        return next((hedges[hedge] for hedge in hedges if words.startswith(f"{hedge} ")), "")
 
     def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
         """Yield the adverbs that the parser gave to the subject: "Hopefully Kafka uses it"."""
@@ -188,8 +200,12 @@ class CueReader(SentenceForms):
 
     def is_past_copula(self, verb: int) -> bool:
         """Return whether "was" states what nothing says to be so still: "was the capital of"."""
-        is_past = self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
-        return is_past and self.list_cues(verb).isdisjoint(_STILL)
+        cues = self.list_cues(verb)
+        is_state = self.parsed.lowers[verb] in get_verb_forms("states_of_people")
+        is_past = self.parsed.lowers[verb] in _PAST_FORMS_OF_BE or (
+            is_state and not _PAST_FORMS_OF_BE.isdisjoint(cues)
+        )
+        return is_past and cues.isdisjoint(_STILL)
 
     def _is_past_form(self, verb: int) -> bool:
         return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
@@ -206,7 +222,7 @@ class CueReader(SentenceForms):
             is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
             return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
         if dep == "advcl":
-            return self._is_past_form(token) and not cues.isdisjoint({"when", "while"})
+            return self._is_past_form(token) and not cues.isdisjoint(_DURING)
         if dep in NOMINAL_SUBJECTS:
             return not cues.isdisjoint(get_words("former"))
         is_before = word == "before" and dep in {"advmod", "prep"}
@@ -292,7 +308,7 @@ class CueReader(SentenceForms):
             if self.parsed.tags[token].startswith("VB"):
                 break
             cues = self.list_cues(token)
-            if "former" in cues:
+            if not cues.isdisjoint({"former", "once"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)

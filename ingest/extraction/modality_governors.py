@@ -97,6 +97,9 @@ class GovernorReader(CueReader):
             return None if is_separate else Governor(head, has_own_level=False)
         # "Plans to sell X and buy Y", but not "does not sell X and buys Y".
         tag = self.parsed.tags[token]
+        if tag in {"VBZ", "VBD"} and self.has_to(head):
+            head = self.parsed.heads[head]  # "used to sell X but now buys Y"
+            return self.find_governor(head) if self.parsed.heads[head] != head else None
         is_shared = tag in _NONFINITE_TAGS and tag == self.parsed.tags[head]
         is_shared = is_shared and not self.has_auxiliary(token) and "but" not in between
         return Governor(head, has_own_level=is_shared)
@@ -145,6 +148,10 @@ class GovernorReader(CueReader):
             return self._build_governor(verb, token)  # "imagine him leading it"
         if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
             return Governor(verb)  # "Is the service using Kafka?"
+        above = self.parsed.heads[verb]
+        is_gerund = self.parsed.deps[noun] == "pobj" and self.parsed.tags[token] == "VBG"
+        if is_gerund and (modality := self.classify_word(above)):
+            return Governor(above, modality)  # "the idea of him leading it"
         return Governor(is_negative=self.has_negation(noun))
 
     def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
@@ -185,7 +192,7 @@ class GovernorReader(CueReader):
         }:
             words.append(parsed.lowers[governor])
             governor = parsed.heads[governor]
-        if not get_words("denying_prepositions").isdisjoint(words):
+        if words[0] == "against" or not get_words("denying_prepositions").isdisjoint(words):
             return Governor(is_negative=True)
         if words[0] in get_words("temporal_prepositions"):
             return Governor()
@@ -196,7 +203,8 @@ class GovernorReader(CueReader):
             return Governor(governor, "planned")
         if "forward" in self.list_cues(governor):
             return Governor(governor, "wished")
-        return Governor(governor, self.classify_word(governor))
+        by_context = self.classify_by_context(governor, has_to=False)
+        return Governor(governor, by_context or self.classify_word(governor))
 
     def _build_governor(self, head: int, token: int) -> Governor:
         modality, verb = self._classify(head, token), self.parsed.heads[head]
@@ -218,7 +226,8 @@ class GovernorReader(CueReader):
         if word == "it":
             return self._classify_subject(self.parsed.heads[head])  # "Rumor has it that"
         if not self.parsed.tags[head].startswith("VB"):
-            return self.classify_word(head)
+            is_excess = self.has_to(token) and "too" in self.list_cues(head)
+            return "denied" if is_excess else self.classify_word(head)  # "too small to buy"
         return self._classify_verb(head, token)
 
     def _classify_verb(self, verb: int, token: int) -> str:
@@ -248,8 +257,10 @@ class GovernorReader(CueReader):
             return "past" if deps.isdisjoint({"auxpass", "dobj"}) else ""
         if word in get_verb_forms("verbs_of_preference"):
             return "wished" if self._has_would(verb) else ""
-        if "up" in cues and word in {"give", "gave", "given", "giving", "gives"}:
-            return "past"
+        phrasal_verbs = get_modalities("phrasal_verbs")
+        for particle in sorted(cues):
+            if f"{word} {particle}" in phrasal_verbs:
+                return phrasal_verbs[f"{word} {particle}"]
         if word in get_words("conditional_imperatives") and self.is_let(verb):
             return PREMISE
         return None
@@ -268,4 +279,6 @@ class GovernorReader(CueReader):
             modality = self.classify_word(child)
             if modality:
                 return modality
-        return ""
+        # "Acme is to buy Globex", but not "the trick is to use Redis".
+        is_arranged = self.has_to(token) and self.find_subject(verb) in self.names
+        return "planned" if is_arranged else ""

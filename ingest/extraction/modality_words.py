@@ -1,6 +1,6 @@
 """The words of `modality_words.json`, by which a sentence says that something is no fact."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -31,6 +31,17 @@ def get_verb_forms(name: str) -> frozenset[str]:
 
 
 @cache
+def get_phrasal_forms(name: str) -> frozenset[str]:
+    """Return all forms of the verbs in one of the lists, some of which have a particle."""
+    return frozenset(_inflect_phrasal_verbs(get_words(name)))
+
+
+def _inflect_phrasal_verbs(verbs: Iterable[str]) -> Iterator[str]:
+    for verb, _, particle in (phrase.partition(" ") for phrase in verbs):
+        yield from (f"{form} {particle}".strip() for form in inflect_verbs(frozenset({verb})))
+
+
+@cache
 def get_modalities(section: str) -> dict[str, str]:
     """Return the modality of each form of the words in a section."""
     modalities: dict[str, str] = {}
@@ -38,6 +49,8 @@ def get_modalities(section: str) -> dict[str, str]:
         forms: Iterable[str] = words
         if section.startswith("verbs"):
             forms = inflect_verbs(frozenset(words))
+        elif section == "phrasal_verbs":
+            forms = _inflect_phrasal_verbs(words)
         elif section == "nouns":
             forms = (*words, *(f"{word}s" for word in words))
         for form in forms:

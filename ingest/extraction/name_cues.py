@@ -34,8 +34,11 @@ _EVENT_ENDINGS = frozenset(
 )
 _TITLES = get_words("person_titles")
 _CONTACT_VERBS = get_words("contact_verbs")
+_ADDRESSING_VERBS = frozenset({"ask", "tell"})  # firms are asked, too: "Ask Siemens"
 _KIN = get_words("kin_nouns")
 _PERSON_NOUNS = get_words("person_nouns") | get_words("people_roles") | _KIN
+_HEADS_OF_PLACES = frozenset({"mayor", "governor", "king", "queen", "bishop", "emperor"})
+_JOBS = frozenset({"job", "role", "career", "internship", "interview"})
 _ORGANIZATION_NOUNS = get_words("organization_nouns")
 _POSSESSIVES = frozenset({"'s", "’s", "'", "’"})
 _ROLE_PREPOSITIONS = frozenset({"of", "at", "for"})
@@ -46,7 +49,20 @@ _STREETS = ("straße", "strasse", "gasse", "weg", "platz", "allee", "ufer", "vej
 _APPOSITION_TOKENS, _LABEL_TOKENS, _PRONOUN_TOKENS = 7, 24, 25
 _LIST_SIGNS = frozenset({",", "and", "&", "/", "+", "-", "–"})
 _SALUTATIONS = frozenset(
-    {"dear", "hi", "hello", "hey", "hallo", "liebe", "lieber", "bonjour", "hola", "ciao", "thanks"}
+    {
+        "dear",
+        "hi",
+        "hello",
+        "hey",
+        "hallo",
+        "liebe",
+        "lieber",
+        "bonjour",
+        "hola",
+        "ciao",
+        "thanks",
+        "thx",
+    }
 )
 CLOSINGS = frozenset(
     {
@@ -108,6 +124,8 @@ def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
     is_phrase = parsed.heads[first - 1] in range(first, end) or parsed.deps[end - 1] == "appos"
     if before in _CONTACT_VERBS and parsed.words[first - 1][0].isupper():
         yield "person", STRONG
+    elif before in _ADDRESSING_VERBS and parsed.words[first - 1][0].isupper() and end - first == 2:
+        yield "person", FAIR
     elif before in _KIN or (before in _TITLES and parsed.words[first - 1][0].isupper()):
         yield "person", CERTAIN
     elif before in _PERSON_NOUNS and is_phrase:
@@ -221,7 +239,7 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
     elif dep == "dobj" and parsed.lowers[verb] in {"join", "joins", "joined", "joining"}:
-        yield "organization", FAIR
+        yield "organization", STRONG if end - first == 1 else FAIR
     elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
         yield "person", FAIR
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):
@@ -257,12 +275,10 @@ def _read_preposition(parsed: ParsedText, head: int) -> Iterator[tuple[str, floa
         return
     word, governor = parsed.lowers[preposition], parsed.heads[preposition]
     verb = parsed.lowers[governor]
-    if word in {"for", "at", "with", "by"} and verb in _inflect("employment_verbs"):
-        yield "organization", STRONG if word in {"for", "at"} else WEAK
-    elif word in {"at", "for"} and verb in {"job", "role", "career", "internship", "interview"}:
-        yield "organization", STRONG
-    elif word in {"of", "at"} and verb in _PERSON_NOUNS - _KIN:
-        yield "organization", FAIR
+    if word == "of" and verb in _HEADS_OF_PLACES:
+        yield "location", STRONG
+    elif weight := _weigh_employer(word, verb):
+        yield "organization", weight
     elif word in {"in", "at"} and verb in {"study", "studies", "studied", "studying", "teaches"}:
         yield ("organization", STRONG) if word == "at" else ("location", WEAK)
     elif word in _PLACE_PREPOSITIONS and verb in _inflect("location_verbs"):
@@ -271,6 +287,15 @@ def _read_preposition(parsed: ParsedText, head: int) -> Iterator[tuple[str, floa
         yield "technology", FAIR
     elif word in {"in", "near", "outside"}:
         yield "location", FAIR
+
+
+def _weigh_employer(preposition: str, word: str) -> float:
+    """Return how much a preposition and the word before it show an employer, 0.0 for nothing."""
+    if preposition in {"for", "at", "with", "by"} and word in _inflect("employment_verbs"):
+        return STRONG if preposition in {"for", "at"} else WEAK
+    if preposition in {"at", "for"} and word in _JOBS:
+        return STRONG
+    return FAIR if preposition in {"of", "at"} and word in _PERSON_NOUNS - _KIN else 0.0
 
 
 def _find_head(parsed: ParsedText, first: int, end: int) -> int:

@@ -69,9 +69,18 @@ def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
 
 
 def _extend_name(parsed: ParsedText, end: int) -> int:
-    """Return the end of a person's name with the word that an elided particle begins."""
+    """Return the end of a person's name with the surname that a particle begins.
+
+    For example: "Joan d'Arc", "José Sánchez del Río".
+    """
     following = parsed.words[end] if end < len(parsed.words) else ""
-    return end + 1 if _ELIDED.match(following) else end
+    if _ELIDED.match(following):
+        return end + 1
+    surname = end
+    while surname < len(parsed.words) and parsed.words[surname] in _PARTICLES:
+        surname += 1
+    has_surname = end < surname < len(parsed.words) and parsed.words[surname].istitle()
+    return surname + 1 if has_surname else end
 
 
 def _find_first_name(parsed: ParsedText, first: int, end: int) -> int:
@@ -150,11 +159,12 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         kind != "work"
         and first < end - 1
         and parsed.lowers[first] in _QUESTION_VERBS | _REQUESTS
-        and first == _find_sentence_start(parsed, first)
+        and (first == _find_sentence_start(parsed, first) or parsed.words[first - 1] == ":")
     ):
         first += 1
     while first < end and (
         parsed.lowers[first] in _WORDS_AROUND_NAME
+        or (end - first > 1 and is_opening_adverb(parsed, first))
         or (end - first > 1 and parsed.lowers[first] in _TITLES and kind != "work")
     ):
         first += 1
@@ -237,6 +247,15 @@ def is_capitalized(parsed: ParsedText, i: int) -> bool:
     )
 
 
+def is_opening_adverb(parsed: ParsedText, i: int) -> bool:
+    """Return whether a word is the adverb that begins a sentence: "Thankfully Acme uses it"."""
+    return (
+        parsed.tags[i] == "RB"
+        and parsed.lowers[i].endswith("ly")
+        and i == _find_sentence_start(parsed, i)
+    )
+
+
 def _find_organizations(parsed: ParsedText) -> list[EntityCandidate]:
     """Return capitalized words that end in a word such as Institute, Trust or Labs."""
     candidates = []
@@ -279,7 +298,8 @@ def find_name_start(parsed: ParsedText, i: int) -> int:
     while first > sentence_start:
         previous = first - 1
         if is_capitalized(parsed, previous) and not (
-            previous == sentence_start and parsed.lowers[previous] in _SENTENCE_STARTS
+            previous == sentence_start
+            and (parsed.lowers[previous] in _SENTENCE_STARTS or is_opening_adverb(parsed, previous))
         ):
             first = previous
         elif (
@@ -351,42 +371,3 @@ def _find_projects(parsed: ParsedText) -> list[EntityCandidate]:
                 )
             )
     return candidates
-
-
-def retype_short_names(text: str, spans: list[EntityCandidate]) -> list[EntityCandidate]:
-    """Return the spans, with short forms of full names in the same text typed like those names.
-
-    "Marcus" after "Marcus Bell" is a person. "Kestrel" as a subject is an organization where the
-    text also has "Kestrel Robotics".
-    """
-    people: set[str] = set()
-    first_names: set[str] = set()
-    organizations: set[str] = set()
-    for span in spans:
-        words = text[span.start : span.end].split()
-        if len(words) > 1 and span.type == "person":
-            people.update(words)
-            first_names.add(words[0])
-        elif len(words) > 1 and span.type == "organization" and words[-1] in _ORGANIZATION_ENDINGS:
-            organizations.add(words[0])
-    return [
-        _retype_short_name(span, text[span.start : span.end], people, first_names, organizations)
-        for span in spans
-    ]
-
-
-def _retype_short_name(
-    span: EntityCandidate,
-    name: str,
-    people: set[str],
-    first_names: set[str],
-    organizations: set[str],
-) -> EntityCandidate:
-    if span.tier == Tier.NAMED_ENTITY and (
-        (span.type in {"organization", "product", "work"} and name in people)
-        or (span.type == "location" and name in first_names)
-    ):
-        return span._replace(type="person", rule="rule:short_name")
-    if span.rule == "rule:person" and name in organizations and name not in people:
-        return span._replace(type="organization", rule="rule:short_name")
-    return span

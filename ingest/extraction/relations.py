@@ -174,6 +174,9 @@ class _RelationReader(VerbPhraseReader):
             )
         if is_passive:
             for agent in self.find_agents(verb):
+                if get_verb_relation(lemma, "by"):
+                    yield from self._read_clause(lemma, "by", subjects, agent, _PASSIVE_RULE)
+                    continue
                 for patient in subjects:
                     yield from self._read_clause(lemma, "", [agent], patient, _PASSIVE_RULE)
 
@@ -206,6 +209,11 @@ class _RelationReader(VerbPhraseReader):
                             for subject in subjects
                             if self.spans[subject].type != "concept"
                         )
+            elif self.parsed.deps[child] == "acomp":
+                lemma = find_lemma(self.parsed.lowers[child])
+                if lemma != self.parsed.lowers[child]:  # "is married to"
+                    for target, preposition in self.find_objects(child):
+                        yield from self._read_clause(lemma, preposition, subjects, target, rule)
 
     def _read_named_role(self, verb: int, attribute: int) -> Iterator[Statement]:
         """Yield what "the capital of Norway is Oslo" states."""

@@ -11,6 +11,7 @@ from mcp_context_persistence.ingest.extraction.markup import (
     DROPPED,
     ITEM,
     SEPARATOR,
+    WORDS_FOR_SIGNS,
     replace_markup,
 )
 from mcp_context_persistence.kg.text.blobs import is_key
@@ -24,7 +25,8 @@ _LONG_WORD = re.compile(rf"\S{{{WORD_CHARACTERS + 1},}}")
 _KEY_WORD = re.compile(r"(?<![\w-])[\w-]{16,}(?:\.[\w-]+)*")
 _UNREADABLE = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ufffd]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_GAP = re.compile(rf"[\s{DROPPED}{ITEM}{SEPARATOR}]{{2,}}|[^\S ]|[{DROPPED}{ITEM}{SEPARATOR}]")
+_MARKS = DROPPED + ITEM + SEPARATOR + "".join(WORDS_FOR_SIGNS)
+_GAP = re.compile(rf"[\s{_MARKS}]{{2,}}|[^\S ]|[{_MARKS}]")
 _LINE_CHARACTERS = 60  # A shorter line is not wrapped: what follows it is something else.
 _BREAKS = ("\n\n", "\n", ". ", "? ", "! ", " ")
 _VALUE_END = ".\n\n"  # after a value of JSON or a table, so that it is a sentence of its own
@@ -154,6 +156,9 @@ def _get_filler(gap: str) -> str:
     """Return what takes the place of white space and of what was left out."""
     if SEPARATOR in gap:
         return ", "
+    word = next((word for sign, word in WORDS_FOR_SIGNS.items() if sign in gap), "")
+    if word:
+        return f" {word} "
     if gap.count("\n") > 1:
         return "\n\n"
     if ITEM in gap:

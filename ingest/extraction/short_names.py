@@ -6,12 +6,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from mcp_context_persistence.ingest.extraction.results import Mention, Relation
+from mcp_context_persistence.ingest.extraction.results import (
+    EntityCandidate,
+    Mention,
+    Relation,
+    Tier,
+)
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
 from mcp_context_persistence.kg.identifiers import fold_name
 
 _PERSON, _ORGANIZATION = "person", "organization"
 _MAX_WORDS = 8
+_ORGANIZATION_ENDINGS = get_words("organization_endings")
 # Types that the recognizer often gives to short forms of these.
 _SHORT_TYPES = {
     _PERSON: frozenset({_PERSON, _ORGANIZATION, "product", "work"}),
@@ -101,3 +108,42 @@ def _replace_ends(relations: Sequence[Relation], targets: Mapping[str, str]) -> 
         for relation in relations
     ]
     return [relation for relation in replaced if relation.source != relation.target]
+
+
+def retype_short_names(text: str, spans: list[EntityCandidate]) -> list[EntityCandidate]:
+    """Return the spans, with short forms of full names in the same text typed like those names.
+
+    "Marcus" after "Marcus Bell" is a person. "Kestrel" as a subject is an organization where the
+    text also has "Kestrel Robotics".
+    """
+    people: set[str] = set()
+    first_names: set[str] = set()
+    organizations: set[str] = set()
+    for span in spans:
+        words = text[span.start : span.end].split()
+        if len(words) > 1 and span.type == "person":
+            people.update(words)
+            first_names.add(words[0])
+        elif len(words) > 1 and span.type == "organization" and words[-1] in _ORGANIZATION_ENDINGS:
+            organizations.add(words[0])
+    return [
+        _retype_short_name(span, text[span.start : span.end], people, first_names, organizations)
+        for span in spans
+    ]
+
+
+def _retype_short_name(
+    span: EntityCandidate,
+    name: str,
+    people: set[str],
+    first_names: set[str],
+    organizations: set[str],
+) -> EntityCandidate:
+    if span.tier == Tier.NAMED_ENTITY and (
+        (span.type in {"organization", "product", "work"} and name in people)
+        or (span.type == "location" and name in first_names)
+    ):
+        return span._replace(type="person", rule="rule:short_name")
+    if span.rule == "rule:person" and name in organizations and name not in people:
+        return span._replace(type="organization", rule="rule:short_name")
+    return span

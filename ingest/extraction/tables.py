@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.labels import read_headings
+
 _MIN_ROWS = 3  # of a table without bars
 _MAX_CELL = 80  # characters, of a table without bars
 _BARS = re.compile(r"\s*[|│].*[|│]\s*$")
@@ -11,6 +13,7 @@ _LOOSE_BARS = re.compile(r"[^|]+(?: \| [^|]+){2,}$")
 _RULE = re.compile(r"[\s|+:\-=─━═┼╪┬┴├┤┌┐└┘│]*[-─═]{3,}[\s|+:\-=─━═┼╪┬┴├┤┌┐└┘│]*$")
 _WIDE_GAP = re.compile(r"(?<=\S)(?: {2,}|\t+)(?=\S)")
 _CELL_END = re.compile(r" *[|│] *")
+_FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]+ [^\W\d_a-z][^\W\d_]+")
 _SEPARATORS = (";", "\t", ",")
 
 
@@ -79,17 +82,27 @@ def find_cells(text: str, start: int, end: int) -> Iterator[Cell]:
     lines = text[start:end].split("\n")
     split = _choose_splitter(lines)
     headings: list[str] = []
+    is_without_headings = _begins_with_names(lines, split)
     position = start
     for line in lines:
         if not _RULE.match(line):
             spans = list(split(line))
-            if len(lines) > 1 and not headings:
-                headings = [line[begin:stop] for begin, stop in spans]
+            if len(lines) > 1 and not headings and not is_without_headings:
+                headings = read_headings([line[begin:stop] for begin, stop in spans])
             else:
                 for column, (begin, stop) in enumerate(spans):
                     heading = headings[column] if column < len(headings) else ""
                     yield Cell(position + begin, position + stop, heading)
         position += len(line) + 1
+
+
+def _begins_with_names(lines: Sequence[str], split: "Splitter") -> bool:
+    """Return whether the first row has a full name where each other row has one, too."""
+    if any(map(_RULE.match, lines)):
+        return False  # A line below the headings.
+    rows = [[line[begin:stop] for begin, stop in split(line)] for line in lines if line.strip()]
+    columns = zip(*rows, strict=False)
+    return len(rows) > 1 and any(all(map(_FULL_NAME.fullmatch, column)) for column in columns)
 
 
 def _choose_splitter(lines: Sequence[str]) -> "Splitter":

@@ -6,7 +6,7 @@ FORM_WEIGHT = 0.5  # of another form in a search, against the word itself
 # Forms that are also common words of another meaning are left out, such as "rose" and "ground".
 IRREGULAR_VERBS = {
     "arise": "arose arisen", "beat": "beat beaten", "become": "became", "begin": "began begun",
-    "bend": "bent", "bite": "bit bitten", "bleed": "bled", "blow": "blew blown",
+    "bend": "bent", "bet": "bet", "bite": "bit bitten", "bleed": "bled", "blow": "blew blown",
     "break": "broke broken", "breed": "bred", "bring": "brought", "build": "built",
     "burn": "burnt", "buy": "bought", "catch": "caught", "choose": "chose chosen",
     "come": "came", "creep": "crept", "cut": "cut", "deal": "dealt", "dig": "dug",
@@ -26,7 +26,7 @@ IRREGULAR_VERBS = {
     "sink": "sank sunk", "sit": "sat", "sleep": "slept", "slide": "slid",
     "speak": "spoke spoken", "spend": "spent", "spin": "spun", "split": "split",
     "stand": "stood", "steal": "stole stolen", "stick": "stuck", "sting": "stung",
-    "strike": "struck stricken", "swear": "swore sworn", "sweep": "swept", "swim": "swam swum",
+    "strike": "struck stricken", "strive": "strove striven", "swear": "swore sworn", "sweep": "swept", "swim": "swam swum",
     "swing": "swung", "take": "took taken", "teach": "taught", "tear": "tore torn",
     "tell": "told", "think": "thought", "throw": "threw thrown", "understand": "understood",
     "wake": "woke woken", "wear": "wore worn", "weave": "wove woven", "weep": "wept",

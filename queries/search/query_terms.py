@@ -3,6 +3,7 @@
 The fulltext query is built from terms only, so nothing that a user writes acts as an operator.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_word
 
 STOP_WORDS = read_stop_words(ENGLISH)
 _SHORTEST_STEMMED = 4
+# An IBAN or the number of a card: texts have them in groups of four, too.
+_GROUPED = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}|[0-9]{16}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +78,8 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
         if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):
             names.add(word)
             variants[word] = (word + terms.NAME_MARK,)
+        if _GROUPED.fullmatch(word):
+            variants[word] = (word, *(word[at : at + 4] for at in range(0, len(word), 4)))
         counts[word] += 1
     words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)

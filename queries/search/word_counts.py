@@ -9,12 +9,14 @@ from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.terms import tokenize
+from mcp_context_persistence.kg.text.words import list_words
 
 Floats = NDArray[np.float64]
 
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 _LONGEST_UNSTEMMED = 3  # letters
 _LONGEST_ENDING = 5
+_SHORTEST_SPACED = 5  # characters of an identifier that a text may have with spaces in it
 
 
 class WordCounts:
@@ -95,9 +97,30 @@ def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Float
     """Return for each text the share of the query's identifiers that it has."""
     # Whatever joins the parts, the longest is in a text that has the identifier.
     parts = tuple(max(identifier.split("_"), key=len) for identifier in identifiers)
+    spaced = [
+        identifier
+        for identifier in identifiers
+        if len(identifier) >= _SHORTEST_SPACED
+        and identifier.isalnum()
+        and any(map(str.isdigit, identifier))
+    ]
     shares = np.zeros(len(texts))
     for index, text in enumerate(texts):
         if any(part in text for part in parts) or not text.isascii():
             words = {fold(token.text) for token in tokenize(text)}
             shares[index] = len(identifiers & words) / len(identifiers)
+        elif spaced:
+            words = {run for run in spaced if _has_run(list_words(text), run)}
+            shares[index] = len(words) / len(identifiers)
     return shares
+
+
+def _has_run(words: Sequence[str], identifier: str) -> bool:
+    """Return whether some words in a row make an identifier: "LH 1234" for "lh1234"."""
+    for start, first in enumerate(words):
+        joined, end = first, start + 1
+        while len(joined) < len(identifier) and identifier.startswith(joined) and end < len(words):
+            joined, end = joined + words[end], end + 1
+        if joined == identifier:
+            return True
+    return False

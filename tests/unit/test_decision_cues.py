@@ -9,6 +9,8 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
         "We decided to use Neo4j for the graph.",
         "I've decided we're going to switch to Postgres.",
         "Decided against the second design.",
+        "We've settled on the blue tiles.",
+        "OK, final answer: we take the train.",
         "The team agreed on weekly releases.",
         "Final decision: blue buttons everywhere.",
         "After the trial we went with the smaller model.",
@@ -68,6 +70,8 @@ def test_a_sentence_that_settles_something_states_a_decision(sentence: str) -> N
     [
         "Have you decided on a name?",
         "We have not decided on a database yet.",
+        "We've not settled on a name.",
+        "What is your final answer?",
         "I haven't decided whether to go.",
         "Maybe we should switch to Redis.",
         "We might go with the second one.",

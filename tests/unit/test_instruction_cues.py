@@ -23,6 +23,8 @@ def find_alone(text: str):
     [
         ("Always show the SQL next to the chart.", "instruction", "always"),
         ("Never use em dashes.", "instruction", "always"),
+        ("Don't use emojis when you write to me.", "instruction", "please"),
+        ("Be brief when you explain something to me.", "instruction", "please"),
         ("Please always answer in German.", "instruction", "always"),
         ("And please never suggest paid tools.", "instruction", "always"),
         ("When I ask about recipes, always give the quantities in grams.", "instruction", "always"),
@@ -87,6 +89,9 @@ def test_wordings_are_recognized(sentence: str, kind: str, rule: str) -> None:
     [
         "I always wanted to see Lisbon.",
         "Always a pleasure to talk to you.",
+        "Always wear a helmet, said my dad.",
+        "Never lend money to friends, as my aunt always says.",
+        "Call me when you write the report.",
         "Never mind, it works now.",
         "Never heard of it.",
         "You are always so kind.",

@@ -39,6 +39,8 @@ WRAPPERS = {
         "{S} managed to {verb} {O}.",
         "If you wonder: {S} {verbs} {O}.",
         "{S} {verbs} {O} because we planned it.",
+        "As far as speed is concerned, {S} {verbs} {O}.",
+        "Thankfully {S} {verbs} {O}.",
     ),
     "denied": (
         "{S} does not {verb} {O}.",
@@ -52,6 +54,10 @@ WRAPPERS = {
         "{S} denies {verbing} {O}.",
         "{S} is far from {verbing} {O}.",
         "It is false that {S} {verbs} {O}.",
+        "{S} is too small to {verb} {O}.",
+        "{S} is against {verbing} {O}.",
+        "{S} ruled out {verbing} {O}.",
+        "No way {S} {verbs} {O}.",
         "Nobody said that {S} {verbs} {O}.",
         "There is no evidence that {S} {verbs} {O}.",
         "{S} didn't forget not to {verb} {O}.",
@@ -68,6 +74,7 @@ WRAPPERS = {
     "wished": (
         "{S} wants to {verb} {O}.",
         "{S} would love to {verb} {O}.",
+        "{S} is interested in {verbing} {O}.",
         "I wish {S} {verbed} {O}.",
         "We want {S} to {verb} {O}.",
         "Hopefully {S} {verbs} {O}.",
@@ -76,6 +83,8 @@ WRAPPERS = {
     "planned": (
         "{S} plans to {verb} {O}.",
         "{S} has offered to {verb} {O}.",
+        "{S} is to {verb} {O}.",
+        "{S} was meant to {verb} {O}.",
         "{S} will {verb} {O}.",
         "{S} is going to {verb} {O}.",
         "{S} is about to {verb} {O}.",
@@ -95,6 +104,9 @@ WRAPPERS = {
         "Perhaps {S} {verbs} {O}.",
         "I think {S} {verbs} {O}.",
         "{S} seems to {verb} {O}.",
+        "As far as I know, {S} {verbs} {O}.",
+        "{S} {verbs} {O}, to my knowledge.",
+        "Tom is convinced that {S} {verbs} {O}.",
         "It looks like {S} {verbs} {O}.",
         "It is possible that {S} {verbs} {O}.",
     ),
@@ -104,6 +116,7 @@ WRAPPERS = {
         "According to the wiki, {S} {verbs} {O}.",
         "{S} allegedly {verbs} {O}.",
         "I heard that {S} {verbs} {O}.",
+        "From what I hear, {S} {verbs} {O}.",
         "They accuse {S} of {verbing} {O}.",
         "{S} claims to {verb} {O}.",
         "Word is that {S} {verbs} {O}.",
@@ -128,15 +141,11 @@ WRAPPERS = {
         "{S} almost {verbed} {O}.",
         "{S} tried to {verb} {O}.",
         "{S} came close to {verbing} {O}.",
+        "{S} came within an inch of {verbing} {O}.",
     ),
 }
-UNASSERTED = [
-    (modality, wrapper)
-    for modality, wrappers in WRAPPERS.items()
-    if modality != "asserted"
-    for wrapper in wrappers
-]
-ASSERTED_WRAPPERS = WRAPPERS["asserted"]
+ASSERTED_WRAPPERS = WRAPPERS.pop("asserted")
+UNASSERTED = [(key, wrapper) for key, wrappers in WRAPPERS.items() for wrapper in wrappers]
 EXTRACTOR = Extractor()
 
 

@@ -10,7 +10,7 @@ from mcp_context_persistence.kg.text.languages import detect_language
 from mcp_context_persistence.kg.text.terms import LONGEST_TERM, list_index_terms
 from mcp_context_persistence.kg.text.words import list_words, split_cased_words, split_words
 from mcp_context_persistence.queries.search.query_terms import extract_terms
-from mcp_context_persistence.queries.search.word_counts import WordCounts
+from mcp_context_persistence.queries.search.word_counts import WordCounts, find_identifiers
 
 FORMS = ("NFC", "NFD", "NFKC", "NFKD")
 LETTERS = st.text(st.characters(categories=["L", "N", "M"]), min_size=1, max_size=12)
@@ -82,6 +82,28 @@ def test_each_visible_part_in_any_form_finds_its_text(
 )
 def test_what_people_look_for_is_found(text: str, queries: list[str]) -> None:
     assert [query for query in queries if not finds(query, text)] == []
+
+
+@pytest.mark.parametrize(
+    ("identifier", "texts"),
+    [
+        ("lh1234", ["Flight LH 1234 is late.", "Flight LH-1234 is late.", "The LH1234 is late."]),
+        ("bxy4411", ["The plate is B-XY 4411."]),
+        ("de89370400440532013000", ["The IBAN is DE89 3704 0044 0532 0130 00."]),
+    ],
+)
+def test_an_identifier_is_in_a_text_that_has_it_with_spaces(
+    identifier: str, texts: list[str]
+) -> None:
+    others = ["Flight LH 1243 is late.", "The plate is XBXY 4411.", "DE89 3704 0044 0532 0130 17"]
+    shares = find_identifiers([*texts, *others], frozenset({identifier}))
+    assert shares.tolist() == [1.0] * len(texts) + [0.0] * len(others)
+
+
+def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
+    assert finds("DE89370400440532013000", "IBAN DE89 3704 0044 0532 0130 00")
+    assert "0532" in extract_terms("DE89370400440532013000").index_terms
+    assert extract_terms("9c1185a5c5e97f3e").index_terms.count("85a5") == 0
 
 
 def test_languages_with_signs_in_their_names_stay_apart() -> None:

@@ -34,11 +34,54 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ('Robert "Bob" Miller works for Siemens.', {"Robert Miller"}),
         ("Sergio Dell'Acqua and Carlo Dall’Oglio run the shop.", {"Sergio Dell'Acqua"}),
         ("Elizabeth (Liz) Warren works for Siemens.", {"Elizabeth Warren"}),
+        ("Maria-José Sánchez del Río paints.", {"Maria-José Sánchez del Río"}),
+        ("thx Mira! see you later", {"Mira"}),
+        (
+            "Mira Okoye;pilot;Galway\nTariq Mansour;cook;Cork\nJo Lind;nurse;Lund",
+            {"Mira Okoye", "Tariq Mansour", "Jo Lind"},
+        ),
+        (
+            "Full Name;Home Town;Age\nTariq Mansour;Cork City;3\nJo Lind;New York;5",
+            {"Tariq Mansour", "Jo Lind"},
+        ),
+        ("PS: Tell Ngozi Obi that Siemens Energy called.", {"Ngozi Obi"}),
+        ("NB: Remind Piotr Zielinski to pay.", {"Piotr Zielinski"}),
+        ("Lunch w/ Priya & Tom @ the Ritz", {"Priya", "Tom"}),
+        ("name,email,age\nNovak,n@x.org,33\nHaddad,h@x.org,41\n", {"Novak", "Haddad"}),
+        (
+            "<table><tr><th>Name</th><th>Role</th></tr>"
+            "<tr><td>Novak</td><td>buyer</td></tr></table>",
+            {"Novak"},
+        ),
     ],
 )
 def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[str]) -> None:
     mentions = read(extractor, text).mentions
     assert names <= {mention.name for mention in mentions if mention.type == "person"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Ask Siemens for a quote.", set()),
+        ("Anna visits us at Easter.", {"person:Anna"}),
+        ("Petra Novak joined Nestlé.", {"organization:Nestlé"}),
+        ("A call with Marks & Spencer is on Monday.", {"organization:Marks & Spencer"}),
+        ("name,address,phone\nNovak,Graz,0316\nHaddad,Linz,0732\n", set()),
+    ],
+)
+def test_firms_and_holidays_are_no_people(extractor: Extractor, text: str, names: set[str]) -> None:
+    mentions = read(extractor, text).mentions
+    typed = {f"{m.type}:{m.name}" for m in mentions}
+    assert names <= typed
+    assert typed.isdisjoint({"person:Siemens", "location:Easter", "person:Easter", "person:Novak"})
+
+
+def test_a_sign_between_names_stands_for_a_word(extractor: Extractor) -> None:
+    text = "Lunch w/ Priya & Tom @ Volta Works, bring 2 @ 3 each"
+    mentions = read(extractor, text).mentions
+    assert {"Priya", "Tom", "Volta Works"} <= {mention.name for mention in mentions}
+    assert all(text[m.start : m.end] == m.text for m in mentions)
 
 
 @pytest.mark.parametrize(
