@@ -35,7 +35,7 @@ def stem_word(word: str, language: str | None) -> str:
     if language not in _ALGORITHMS:
         return fold(word)
     stem: str = _load_stemmer(language).stemWord(word.casefold())
-    return fold(stem)
+    return fold(stem) or fold(word)  # of a Greek word, a stem may have no letter
 
 
 @cache

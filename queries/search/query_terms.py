@@ -79,31 +79,21 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
             names.add(word)
             variants[word] = (word + terms.NAME_MARK,)
         if _GROUPED.fullmatch(word):
-            variants[word] = (word, *(word[at : at + 4] for at in range(0, len(word), 4)))
+            variants[word] = (word, *_split_into_fours(word))
         counts[word] += 1
     words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)
     by_information = sorted(words, key=lambda word: (-counts[word], -len(word)))
     best = set(by_information[: limits.QUERY_TERMS])
     best_words = [word for word in words if word in best]
-    forms = {
-        word: other_forms
-        for word in best_words
-        if languages in ((ENGLISH,), LANGUAGES)  # English, or in no language that shows
-        and word not in names
-        and (other_forms := list_other_forms(word))
-    }
+    # Words of a query in English, or in no language that shows, may have irregular forms.
+    may_have_forms = languages in ((ENGLISH,), LANGUAGES)
+    forms = _list_forms(word for word in best_words if may_have_forms and word not in names)
     return QueryTerms(
         words=tuple(best_words),
         variants={word: variants[word] for word in best_words},
         index_terms=_list_index_terms([variants[word] for word in best_words], forms.values()),
-        stems={}
-        if languages == (ENGLISH,)
-        else {
-            word: stem
-            for word in best_words
-            if word.isalpha() and (stem := _find_stem(word, variants[word]))
-        },
+        stems={} if languages == (ENGLISH,) else _find_stems(best_words, variants),
         forms=forms,
         identifiers=tuple(
             dict.fromkeys(fold(token.text) for token in tokens if token.is_identifier)
@@ -111,6 +101,22 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
         dropped_count=len(words) - len(best_words),
         is_english=languages == (ENGLISH,),
     )
+
+
+def _split_into_fours(characters: str) -> Iterable[str]:
+    return (characters[at : at + 4] for at in range(0, len(characters), 4))
+
+
+def _list_forms(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    return {word: forms for word in words if (forms := list_other_forms(word))}
+
+
+def _find_stems(words: Iterable[str], variants: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    return {
+        word: stem
+        for word in words
+        if word.isalpha() and (stem := _find_stem(word, variants[word]))
+    }
 
 
 def _list_index_terms(

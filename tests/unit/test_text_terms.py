@@ -29,6 +29,7 @@ def finds(query: str, text: str) -> bool:
 @given(st.text(st.characters(categories=["M", "Sk", "Lm", "Po", "Pc"]) | st.sampled_from("a_-' ¯")))
 @example("¯\\_(ツ)_/¯")
 @example("¨ ¨-¨ '´ a.\u0301")
+@example("\u037a\u0300\u0300")
 def test_marks_without_a_letter_are_no_words(text: str) -> None:
     """They would be words without a character, on which a search fails."""
     words = [*list_words(text), *split_words([text])[0], *split_cased_words([text])[0]]
