@@ -4,8 +4,8 @@
 
 Questions with an answer: those of LoCoMo, BEAM and QMSum that have evidence. Questions without:
 LoCoMo's adversarial ones, BEAM's of the ability abstention, and for each talk questions about
-another talk of its set. Whole talks give the weights for mature stores, and short parts of them
-what is added in young ones; there, a question that another part answers has no answer either.
+another talk of its set. Whole talks give the weights for large stores, and short parts of them
+what is added in small ones; there, a question that another part answers has no answer either.
 
 Each talk is judged by weights that were learned without it. Prints the AUROC of each set and of
 each feature, how well the confidence is calibrated, the tokens of contexts for questions that
@@ -47,11 +47,11 @@ from mcp_context_persistence.queries.search.confidence import (
     FILE,
     LOG_ODDS,
     RELEVANCE_FEATURES,
-    YOUNG_FEATURES,
-    YOUTH,
+    SMALL_STORE_FEATURES,
+    SMALLNESS,
     Weights,
     calculate_confidence,
-    calculate_mature_log_odds,
+    calculate_large_store_log_odds,
     calculate_product_log_odds,
     calculate_relevance,
     sum_weighted,
@@ -73,7 +73,7 @@ class Judged:
     Attributes:
         data_set: The set of the talk.
         talk: The talk that was searched.
-        is_young: Whether no more than a short part of the talk is stored.
+        is_part: Whether no more than a short part of the talk is stored.
         kind: Whether what is stored answers it: `ANSWERED`, `UNANSWERED`, `ELSEWHERE`, `FOREIGN` or
             `STRANGE`.
         half: In which half of the questions or subjects it is, 0 or 1.
@@ -84,7 +84,7 @@ class Judged:
 
     data_set: str
     talk: str
-    is_young: bool
+    is_part: bool
     kind: str
     half: int
     features: Mapping[str, float]
@@ -107,7 +107,7 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
             Judged(
                 data_set=talk.data_set,
                 talk=talk.name,
-                is_young=talk.size > 0,
+                is_part=talk.size > 0,
                 kind=kind,
                 half=half,
                 features=confidence.features,
@@ -121,33 +121,33 @@ def judge(client: ContextPersistenceClient, talk: Talk, talks: Sequence[Talk]) -
 def learn(judged: Sequence[Judged]) -> Weights:
     """Learn the weights of the relevance and of the answer, and the calibration of both.
 
-    Then what is added to both in a young store.
+    Then what is added to both in a small store.
     """
-    mature = [row for row in judged if not row.is_young and row.kind != STRANGE]
-    young = [row for row in judged if row.is_young]
+    wholes = [row for row in judged if not row.is_part and row.kind != STRANGE]
+    parts = [row for row in judged if row.is_part]
     answers = [
         row
-        for row in mature
+        for row in wholes
         if row.kind in {ANSWERED, UNANSWERED} and row.data_set in SETS_WITH_UNANSWERED
     ]
     weights = {
-        "relevance": fit(mature, {ANSWERED, UNANSWERED}, RELEVANCE_FEATURES),
+        "relevance": fit(wholes, {ANSWERED, UNANSWERED}, RELEVANCE_FEATURES),
         "answer": fit(answers, {ANSWERED}, ANSWER_FEATURES),
     }
     scaled = [
         replace(row, features={LOG_ODDS: calculate_product_log_odds(weights, row.features)})
-        for row in mature
+        for row in wholes
     ]
     weights["calibration"] = fit(scaled, {ANSWERED}, [LOG_ODDS])
     return {
         **weights,
-        "young_relevance": fit_young(
-            young,
+        "small_store_relevance": fit_small_store(
+            parts,
             {ANSWERED, UNANSWERED},
             lambda row: sum_weighted(weights["relevance"], row.features),
         ),
-        "young_answer": fit_young(
-            young, {ANSWERED}, lambda row: calculate_mature_log_odds(weights, row.features)
+        "small_store_answer": fit_small_store(
+            parts, {ANSWERED}, lambda row: calculate_large_store_log_odds(weights, row.features)
         ),
     }
 
@@ -162,19 +162,19 @@ def fit(rows: Sequence[Judged], positive: set[str], names: Sequence[str]) -> dic
     return name_weights([float(weights[0] - scaled @ means), *scaled.tolist()], names)
 
 
-def fit_young(
-    rows: Sequence[Judged], positive: set[str], calculate_mature: Callable[[Judged], float]
+def fit_small_store(
+    rows: Sequence[Judged], positive: set[str], calculate_large: Callable[[Judged], float]
 ) -> dict[str, float]:
-    """Fit what is added to the log-odds of a mature store, times the youth of the store."""
+    """Fit what is added to the log-odds of a large store, times the smallness of the store."""
     if not rows:
-        return name_weights([0.0] * (1 + len(YOUNG_FEATURES)), YOUNG_FEATURES)
-    names = (YOUTH, *YOUNG_FEATURES)
+        return name_weights([0.0] * (1 + len(SMALL_STORE_FEATURES)), SMALL_STORE_FEATURES)
+    names = (SMALLNESS, *SMALL_STORE_FEATURES)
     features = np.array([[row.features[name] for name in names] for row in rows])
     features[:, 1:] *= features[:, :1]
     scales = features.std(axis=0) + 1e-9
-    offsets = np.array([calculate_mature(row) for row in rows])
+    offsets = np.array([calculate_large(row) for row in rows])
     weights = minimize(features / scales, offsets, rows, positive) / scales
-    return name_weights(weights.tolist(), YOUNG_FEATURES)
+    return name_weights(weights.tolist(), SMALL_STORE_FEATURES)
 
 
 def name_weights(weights: Sequence[float], names: Sequence[str]) -> dict[str, float]:
@@ -337,12 +337,12 @@ def main() -> int:
     judged = collect(options.data, options.database_url, options.parts)
     estimates = list(zip(judged, *cross_validate(judged), strict=True))
     weights = learn(judged)
-    mature = [row for row in estimates if not row[0].is_young]
-    young = [row for row in estimates if row[0].is_young]
-    results = {**evaluate(mature), "young": evaluate(young), "weights": weights}
+    wholes = [row for row in estimates if not row[0].is_part]
+    parts = [row for row in estimates if row[0].is_part]
+    results = {**evaluate(wholes), "parts": evaluate(parts), "weights": weights}
     write_result("confidence.json", results)
     print(json.dumps(results, indent=2))
-    print_features([row for row in judged if not row.is_young])
+    print_features([row for row in judged if not row.is_part])
     if options.write:
         FILE.write_text(json.dumps(weights, indent=2) + "\n", encoding="utf-8")
     return 0

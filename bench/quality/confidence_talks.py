@@ -1,6 +1,6 @@
 """The talks in which the confidence is learned and measured, and the questions about them.
 
-Each talk is asked as a whole and in short parts, as a young store has no more than such a part.
+Each talk is asked as a whole and in short parts, as a small store has no more than such a part.
 """
 
 import random

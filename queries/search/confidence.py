@@ -10,7 +10,7 @@ It is the product of two logistic regressions:
 The logarithm of the odds of the product is scaled, so that as many questions have an answer as the
 confidence says, if half of all have one (Platt 1999).
 
-In a young store, most words of a query occur nowhere, and the nearest texts include unrelated ones.
+In a small store, most words of a query occur nowhere, and the nearest texts include unrelated ones.
 So the fewer texts there are, the more is added to the logarithm of the odds of both the relevance
 and the confidence. That is learned from short parts of the same talks.
 
@@ -23,7 +23,7 @@ Their features do not depend on how many results are requested:
 - `unmatched_gap`: in a chat with an assistant, how far the first message stands out from the
   second, times the share of the query's words that it does not have. Then a message mentions what
   the query is about, but not what is asked about it.
-- `youth`: 1 without any text, 0 with 40 or more among the candidates
+- `smallness`: 1 without any text, 0 with 40 or more among the candidates
 
 What repeats the query counts for nothing, and so do neighbors that the filters do not let through.
 The weights are in `confidence.json`, learned by `python -m bench.quality.confidence`.
@@ -50,12 +50,12 @@ Weights = Mapping[str, Mapping[str, float]]
 
 RELEVANCE_FEATURES = ("best_cosine", "mean_cosine", "pool_coverage")
 ANSWER_FEATURES = ("named_share", "unmatched_gap", "mean_cosine", "pool_coverage")
-YOUNG_FEATURES = ("best_cosine",)
-BIAS, LOG_ODDS, YOUTH = "bias", "log_odds", "youth"
+SMALL_STORE_FEATURES = ("best_cosine",)
+BIAS, LOG_ODDS, SMALLNESS = "bias", "log_odds", "smallness"
 SMALLEST = 1e-9
 FILE = Path(__file__).with_name("confidence.json")
 LOW_CONFIDENCE = 0.25  # below which a caller is told
-MATURE_TEXTS = 40  # candidates that a store has which is no longer young
+LARGE_STORE_TEXTS = 40  # candidates from which on a store is not small
 NEAREST = 10  # candidates whose cosines count
 LARGEST_GAP = 3.0  # of the linear scores; a larger one says no more
 
@@ -85,7 +85,7 @@ class Confidence:
 def read_weights() -> Weights:
     """Return the bias and the weights of `relevance`, `answer` and `calibration`.
 
-    And those of what is added in a young store: `young_relevance` and `young_answer`.
+    And of what is added in a small store: `small_store_relevance` and `small_store_answer`.
     """
     weights: dict[str, dict[str, float]] = json.loads(FILE.read_text(encoding="utf-8"))
     return weights
@@ -95,20 +95,20 @@ def calculate_relevance(weights: Weights, features: Mapping[str, float]) -> floa
     """Return how likely anything stored is about what the query asks for."""
     log_odds = sum_weighted(weights["relevance"], features)
     return _calculate_probability(
-        log_odds + features[YOUTH] * sum_weighted(weights["young_relevance"], features)
+        log_odds + features[SMALLNESS] * sum_weighted(weights["small_store_relevance"], features)
     )
 
 
 def calculate_confidence(weights: Weights, features: Mapping[str, float]) -> float:
     """Return how likely the results answer the query."""
-    log_odds = calculate_mature_log_odds(weights, features)
+    log_odds = calculate_large_store_log_odds(weights, features)
     return _calculate_probability(
-        log_odds + features[YOUTH] * sum_weighted(weights["young_answer"], features)
+        log_odds + features[SMALLNESS] * sum_weighted(weights["small_store_answer"], features)
     )
 
 
-def calculate_mature_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
-    """Return the calibrated logarithm of the odds of an answer, whatever the age of the store."""
+def calculate_large_store_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
+    """Return the calibrated logarithm of the odds of an answer in a large store."""
     scaled = {LOG_ODDS: calculate_product_log_odds(weights, features)}
     return sum_weighted(weights["calibration"], scaled)
 
@@ -159,14 +159,14 @@ def measure_confidence(
             "pool_coverage": float(has_word.any(axis=0).mean()),
             "named_share": _measure_named_share(ranking, is_allowed),
             "unmatched_gap": _measure_unmatched_gap(ranking, is_allowed),
-            YOUTH: _measure_youth(candidates, is_allowed),
+            SMALLNESS: _measure_smallness(candidates, is_allowed),
         }
     )
 
 
-def _measure_youth(candidates: Candidates, is_allowed: NDArray[np.bool_]) -> float:
+def _measure_smallness(candidates: Candidates, is_allowed: NDArray[np.bool_]) -> float:
     texts = int(is_allowed.sum()) + sum(entry.kind == "document" for entry in candidates.others)
-    return 1 - min(1.0, texts / MATURE_TEXTS)
+    return 1 - min(1.0, texts / LARGE_STORE_TEXTS)
 
 
 def _measure_candidates(

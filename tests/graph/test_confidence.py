@@ -127,13 +127,13 @@ def test_a_context_can_be_built_whatever_the_relevance(stored: ContextPersistenc
     assert nearest.tokens <= MAX_TOKENS
 
 
-def test_a_young_store_answers_in_other_words(client: ContextPersistenceClient) -> None:
+def test_a_small_store_answers_in_other_words(client: ContextPersistenceClient) -> None:
     for number, (fact, _) in enumerate(PARAPHRASED):
-        message = {"id": f"young-{number}", "role": "user", "content": fact}
-        client.append_messages(f"young-{number // 4}", [message])
+        message = {"id": f"small-{number}", "role": "user", "content": fact}
+        client.append_messages(f"small-{number // 4}", [message])
     for number, (fact, question) in enumerate(PARAPHRASED):
         context = client.build_context(question, 400, instruction_share=0.0)
-        assert f"young-{number}" in {citation.id for citation in context.citations}, (fact, context)
+        assert f"small-{number}" in {citation.id for citation in context.citations}, (fact, context)
         assert context.confidence is not None
         assert context.confidence >= 0.25, context
     contexts = [

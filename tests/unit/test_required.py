@@ -19,7 +19,7 @@ def write_confidence() -> dict[str, Any]:
     judged = [
         confidence.Judged(
             data_set=data_set,
-            is_young=False,
+            is_part=False,
             talk="talk",
             kind=kind,
             half=half,
