@@ -149,14 +149,14 @@ def measure_confidence(
     if not query.words or not query.is_english:
         return None
     is_allowed = np.array([message.is_allowed for message in candidates.messages], bool)
-    has_word, cosines = _measure_candidates(candidates, query, ranking, is_allowed)
+    coverage, cosines = _measure_candidates(candidates, query, ranking, is_allowed)
     if not len(cosines):
         return None
     return Confidence(
         features={
             "best_cosine": float(cosines.max()),
             "mean_cosine": float(np.sort(cosines)[-NEAREST:].mean()),
-            "pool_coverage": float(has_word.any(axis=0).mean()),
+            "pool_coverage": float(coverage.max(axis=0, initial=0.0).mean()),
             "named_share": _measure_named_share(ranking, is_allowed),
             "unmatched_gap": _measure_unmatched_gap(ranking, is_allowed),
             SMALLNESS: _measure_smallness(candidates, is_allowed),
@@ -174,12 +174,15 @@ def _measure_candidates(
     query: RankingQuery,
     ranking: MessageRanking,
     is_allowed: NDArray[np.bool_],
-) -> tuple[NDArray[np.bool_], Floats]:
-    """Return which words of the query each candidate has, and the cosines that were computed."""
-    tables, cosines = [np.zeros((0, len(query.words)), bool)], list[float | None]()
+) -> tuple[Floats, Floats]:
+    """Return how far each candidate has each word of the query, and the computed cosines.
+
+    Another form of a word counts as less than the word.
+    """
+    tables, cosines = [np.zeros((0, len(query.words)))], list[float | None]()
     if ranking.analysis is not None:
         is_answer = is_allowed & (ranking.analysis.get_column("repetition") == 0)
-        tables = [(ranking.analysis.counts.matrix > 0) & is_answer[:, None]]
+        tables = [np.minimum(ranking.analysis.counts.matrix, 1) * is_answer[:, None]]
         cosines += [
             message.cosine
             for message, counts in zip(candidates.messages, is_answer.tolist(), strict=True)
@@ -187,9 +190,9 @@ def _measure_candidates(
         ]
     if candidates.others:
         texts = [f"{entry.name or ''} {entry.content or ''}" for entry in candidates.others]
-        tables.append(
-            WordCounts(query.words, split_cased_words(texts), query.stems, query.forms).matrix > 0
-        )
+        words_by_text = split_cased_words(texts)
+        counts_of_others = WordCounts(query.words, words_by_text, query.stems, query.forms)
+        tables.append(np.minimum(counts_of_others.matrix, 1))
         cosines += [entry.vector_score for entry in candidates.others]
     present = [cosine for cosine in cosines if cosine is not None]
     return np.concatenate([table for table in tables if len(table)] or tables), np.array(present)
