@@ -49,11 +49,8 @@ from mcp_context_persistence.queries.search.confidence import (
     RELEVANCE_FEATURES,
     SMALL_STORE_FEATURES,
     SMALLNESS,
+    Confidence,
     Weights,
-    calculate_confidence,
-    calculate_large_store_log_odds,
-    calculate_product_log_odds,
-    calculate_relevance,
     sum_weighted,
 )
 from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
@@ -135,7 +132,12 @@ def learn(judged: Sequence[Judged]) -> Weights:
         "answer": fit(answers, {ANSWERED}, ANSWER_FEATURES),
     }
     scaled = [
-        replace(row, features={LOG_ODDS: calculate_product_log_odds(weights, row.features)})
+        replace(
+            row,
+            features={
+                LOG_ODDS: Confidence(features=row.features, weights=weights).product_log_odds
+            },
+        )
         for row in wholes
     ]
     weights["calibration"] = fit(scaled, {ANSWERED}, [LOG_ODDS])
@@ -147,9 +149,21 @@ def learn(judged: Sequence[Judged]) -> Weights:
             lambda row: sum_weighted(weights["relevance"], row.features),
         ),
         "small_store_answer": fit_small_store(
-            parts, {ANSWERED}, lambda row: calculate_large_store_log_odds(weights, row.features)
+            parts, {ANSWERED}, lambda row: calculate_large_store_log_odds(weights, row)
         ),
     }
+
+
+def calculate_large_store_log_odds(weights: Weights, row: Judged) -> float:
+    """Return the calibrated logarithm of the odds of an answer in a large store."""
+    return sum_weighted(
+        weights["calibration"], {LOG_ODDS: calculate_product_log_odds(weights, row)}
+    )
+
+
+def calculate_product_log_odds(weights: Weights, row: Judged) -> float:
+    """Return the logarithm of the odds before their calibration."""
+    return Confidence(features=row.features, weights=weights).product_log_odds
 
 
 def fit(rows: Sequence[Judged], positive: set[str], names: Sequence[str]) -> dict[str, float]:
@@ -214,9 +228,8 @@ def cross_validate(judged: Sequence[Judged]) -> tuple[list[float], list[float]]:
     """Return relevance and confidence of each question, by weights learned without its talk."""
     talks = {row.talk for row in judged}
     weights = {talk: learn([row for row in judged if row.talk != talk]) for talk in talks}
-    relevance = [calculate_relevance(weights[row.talk], row.features) for row in judged]
-    confidence = [calculate_confidence(weights[row.talk], row.features) for row in judged]
-    return relevance, confidence
+    estimates = [Confidence(features=row.features, weights=weights[row.talk]) for row in judged]
+    return [row.relevance for row in estimates], [row.value for row in estimates]
 
 
 def summarize_auroc(judged: Sequence[Judged], values: Sequence[float]) -> dict[str, float]:

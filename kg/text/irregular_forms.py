@@ -1,5 +1,6 @@
 """Irregular forms of English words, which no stem has in common: "choose" and "chose"."""
 
+from collections.abc import Iterable
 from functools import cache
 
 FORM_WEIGHT = 0.5  # of another form in a search, against the word itself
@@ -48,6 +49,11 @@ def list_other_forms(word: str) -> tuple[str, ...]:
         word: In lower case, in any form: "chose", "choose", "chooses" or "choosing".
     """
     return tuple(form for form in _read_forms().get(word, ()) if form != word)
+
+
+def find_forms(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the other forms of those words that have irregular ones."""
+    return {word: forms for word in words if (forms := list_other_forms(word))}
 
 
 @cache

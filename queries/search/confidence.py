@@ -32,7 +32,7 @@ The weights are in `confidence.json`, learned by `python -m bench.quality.confid
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -60,27 +60,6 @@ NEAREST = 10  # candidates whose cosines count
 LARGEST_GAP = 3.0  # of the linear scores; a larger one says no more
 
 
-@dataclass(frozen=True, kw_only=True)
-class Confidence:
-    """How certain a search is.
-
-    Attributes:
-        features: Its features.
-    """
-
-    features: Mapping[str, float]
-
-    @property
-    def relevance(self) -> float:
-        """How likely anything stored is about what the query asks for, 0 to 1."""
-        return calculate_relevance(read_weights(), self.features)
-
-    @property
-    def value(self) -> float:
-        """How likely the results answer the query, 0 to 1."""
-        return calculate_confidence(read_weights(), self.features)
-
-
 @cache
 def read_weights() -> Weights:
     """Return the bias and the weights of `relevance`, `answer` and `calibration`.
@@ -91,35 +70,43 @@ def read_weights() -> Weights:
     return weights
 
 
-def calculate_relevance(weights: Weights, features: Mapping[str, float]) -> float:
-    """Return how likely anything stored is about what the query asks for."""
-    log_odds = sum_weighted(weights["relevance"], features)
-    return _calculate_probability(
-        log_odds + features[SMALLNESS] * sum_weighted(weights["small_store_relevance"], features)
-    )
+@dataclass(frozen=True, kw_only=True)
+class Confidence:
+    """How certain a search is.
 
+    Attributes:
+        features: Its features.
+        weights: Those of `read_weights`, unless others are tried.
+    """
 
-def calculate_confidence(weights: Weights, features: Mapping[str, float]) -> float:
-    """Return how likely the results answer the query."""
-    log_odds = calculate_large_store_log_odds(weights, features)
-    return _calculate_probability(
-        log_odds + features[SMALLNESS] * sum_weighted(weights["small_store_answer"], features)
-    )
+    features: Mapping[str, float]
+    weights: Weights = field(default_factory=read_weights)
 
+    @property
+    def relevance(self) -> float:
+        """How likely anything stored is about what the query asks for, 0 to 1."""
+        log_odds = sum_weighted(self.weights["relevance"], self.features)
+        return self._raise_in_small_store(log_odds, "small_store_relevance")
 
-def calculate_large_store_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
-    """Return the calibrated logarithm of the odds of an answer in a large store."""
-    scaled = {LOG_ODDS: calculate_product_log_odds(weights, features)}
-    return sum_weighted(weights["calibration"], scaled)
+    @property
+    def value(self) -> float:
+        """How likely the results answer the query, 0 to 1."""
+        log_odds = sum_weighted(self.weights["calibration"], {LOG_ODDS: self.product_log_odds})
+        return self._raise_in_small_store(log_odds, "small_store_answer")
 
+    @property
+    def product_log_odds(self) -> float:
+        """The logarithm of the odds of the product of both regressions, in a large store."""
+        product = math.prod(
+            1 / (1 + math.exp(-sum_weighted(self.weights[section], self.features)))
+            for section in ("relevance", "answer")
+        )
+        return math.log((product + SMALLEST) / (1 - product + SMALLEST))
 
-def calculate_product_log_odds(weights: Weights, features: Mapping[str, float]) -> float:
-    """Return the logarithm of the odds of the product, before its calibration."""
-    product = math.prod(
-        _calculate_probability(sum_weighted(weights[section], features))
-        for section in ("relevance", "answer")
-    )
-    return math.log((product + SMALLEST) / (1 - product + SMALLEST))
+    def _raise_in_small_store(self, log_odds: float, section: str) -> float:
+        """Return the probability, with what is added in a small store."""
+        added = self.features[SMALLNESS] * sum_weighted(self.weights[section], self.features)
+        return 1 / (1 + math.exp(-log_odds - added))
 
 
 def sum_weighted(weights: Mapping[str, float], features: Mapping[str, float]) -> float:
@@ -127,10 +114,6 @@ def sum_weighted(weights: Mapping[str, float], features: Mapping[str, float]) ->
     return sum(
         weight * (1.0 if name == BIAS else features[name]) for name, weight in weights.items()
     )
-
-
-def _calculate_probability(log_odds: float) -> float:
-    return 1 / (1 + math.exp(-log_odds))
 
 
 def measure_confidence(
@@ -152,6 +135,7 @@ def measure_confidence(
     coverage, cosines = _measure_candidates(candidates, query, ranking, is_allowed)
     if not len(cosines):
         return None
+    documents = sum(entry.kind == "document" for entry in candidates.others)
     return Confidence(
         features={
             "best_cosine": float(cosines.max()),
@@ -159,14 +143,9 @@ def measure_confidence(
             "pool_coverage": float(coverage.max(axis=0, initial=0.0).mean()),
             "named_share": _measure_named_share(ranking, is_allowed),
             "unmatched_gap": _measure_unmatched_gap(ranking, is_allowed),
-            SMALLNESS: _measure_smallness(candidates, is_allowed),
+            SMALLNESS: float(1 - min(1.0, (is_allowed.sum() + documents) / LARGE_STORE_TEXTS)),
         }
     )
-
-
-def _measure_smallness(candidates: Candidates, is_allowed: NDArray[np.bool_]) -> float:
-    texts = int(is_allowed.sum()) + sum(entry.kind == "document" for entry in candidates.others)
-    return 1 - min(1.0, texts / LARGE_STORE_TEXTS)
 
 
 def _measure_candidates(

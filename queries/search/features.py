@@ -243,7 +243,7 @@ def analyze_messages(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
         return _join_columns(columns, PASSAGE_FEATURES, counts)
-    columns["user"] = assistant_share * _are_from_users(messages)
+    columns["user"] = assistant_share * np.array([item.role == "user" for item in messages], float)
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns(columns, MESSAGE_FEATURES, counts)
 
@@ -336,10 +336,6 @@ def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:
 
 def _read_link_scores(messages: Sequence[Candidate], links: Mapping[str, EntityLink]) -> Floats:
     return np.array([links[item.id].score if item.id in links else 0.0 for item in messages])
-
-
-def _are_from_users(messages: Sequence[Candidate]) -> Floats:
-    return np.array([message.role == "user" for message in messages], float)
 
 
 def _read_cosines(messages: Sequence[Candidate]) -> Floats:

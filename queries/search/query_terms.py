@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.text import terms
-from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT, list_other_forms
+from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT, find_forms
 from mcp_context_persistence.kg.text.languages import ENGLISH, list_possible_languages
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem_word
@@ -88,11 +88,13 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     best_words = [word for word in words if word in best]
     # Words of a query in English, or in no language that shows, may have irregular forms.
     may_have_forms = languages in ((ENGLISH,), LANGUAGES)
-    forms = _list_forms(word for word in best_words if may_have_forms and word not in names)
+    forms = find_forms(word for word in best_words if may_have_forms and word not in names)
+    exact = dict.fromkeys(term for word in best_words for term in variants[word])
+    other = dict.fromkeys(stem_word(form, ENGLISH) for group in forms.values() for form in group)
     return QueryTerms(
         words=tuple(best_words),
         variants={word: variants[word] for word in best_words},
-        index_terms=_list_index_terms([variants[word] for word in best_words], forms.values()),
+        index_terms=(*exact, *(f"{term}^{FORM_WEIGHT}" for term in other if term not in exact)),
         stems={} if languages == (ENGLISH,) else _find_stems(best_words, variants),
         forms=forms,
         identifiers=tuple(
@@ -107,25 +109,12 @@ def _split_into_fours(characters: str) -> Iterable[str]:
     return (characters[at : at + 4] for at in range(0, len(characters), 4))
 
 
-def _list_forms(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    return {word: forms for word in words if (forms := list_other_forms(word))}
-
-
 def _find_stems(words: Iterable[str], variants: Mapping[str, Sequence[str]]) -> dict[str, str]:
     return {
         word: stem
         for word in words
         if word.isalpha() and (stem := _find_stem(word, variants[word]))
     }
-
-
-def _list_index_terms(
-    variants: Iterable[Sequence[str]], forms: Iterable[Sequence[str]]
-) -> tuple[str, ...]:
-    """Return the terms of words, and those of their other forms with a lower weight."""
-    exact = dict.fromkeys(term for terms_of_word in variants for term in terms_of_word)
-    form_terms = dict.fromkeys(stem_word(form, ENGLISH) for group in forms for form in group)
-    return (*exact, *(f"{term}^{FORM_WEIGHT}" for term in form_terms if term not in exact))
 
 
 def _find_stem(word: str, variants: Sequence[str]) -> str | None:

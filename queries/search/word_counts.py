@@ -51,7 +51,8 @@ class WordCounts:
                         columns[word] = column
                         break
         weights: dict[str, float] = {}
-        for word, other_forms in (forms or {}).items():
+        for word in words:
+            other_forms = forms.get(word, ()) if forms else ()
             column = roots.index(_find_root(word, stems.get(word)))
             weights |= {form: FORM_WEIGHT for form in other_forms if form not in columns}
             columns = dict.fromkeys(other_forms, column) | columns

@@ -42,3 +42,8 @@ def test_the_word_itself_counts_where_the_query_has_two_forms() -> None:
     terms = extract_terms("choose or chose")
     counts = WordCounts(terms.words, [["chose"], ["choose"]], terms.stems, terms.forms)
     assert counts.matrix.tolist() == [[0, 1], [1, 0]]
+
+
+def test_forms_of_words_that_are_not_looked_for_count_nothing() -> None:
+    counts = WordCounts([], [["chose"]], {}, extract_terms("choose").forms)
+    assert counts.matrix.shape == (1, 0)
