@@ -60,7 +60,8 @@ def place(tmp_path):
 
 @pytest.fixture
 def client_and_store(place):
-    with ContextPersistenceClient(f"local:{place}") as client:
+    """A server that was started again plans all statements again: long, on a busy machine."""
+    with ContextPersistenceClient(f"local:{place}", config={"deadline": 120.0}) as client:
         yield client
 
 
@@ -190,7 +191,7 @@ def test_concurrent_calls_survive_a_restart(client_and_store):
         )
         assert not client_and_store.configure_memory_management("2GB").pending_restart
         client_and_store._engine.memory._calls += 100
-        until = time.monotonic() + 60
+        until = time.monotonic() + 240
         count = len(saved)
         while len(saved) < count + 6 and time.monotonic() < until:
             time.sleep(0.1)
