@@ -56,10 +56,11 @@ from mcp_context_persistence.queries.search.confidence import (
 from mcp_context_persistence.queries.search.hybrid_search import rank_candidates
 from mcp_context_persistence.services import search
 
+Floats = NDArray[np.float64]
+
 RIDGE, ROUNDS = 1e-2, 50
 SETS_WITH_UNANSWERED = {"locomo", "beam"}
 BUDGET = 500
-Floats = NDArray[np.float64]
 MAX_TOKENS = 30  # of a context for a question that nothing answers
 
 
@@ -134,9 +135,7 @@ def learn(judged: Sequence[Judged]) -> Weights:
     scaled = [
         replace(
             row,
-            features={
-                LOG_ODDS: Confidence(features=row.features, weights=weights).product_log_odds
-            },
+            features={LOG_ODDS: calculate_product_log_odds(weights, row)},
         )
         for row in wholes
     ]

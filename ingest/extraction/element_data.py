@@ -41,20 +41,21 @@ def find_elements(text: str) -> Iterator[tuple[int, int]]:
 def find_element_values(text: str, start: int, end: int) -> Iterator[Cell]:
     """Yield the values with what announces them: the heading of a column, or the tag."""
     headings: list[str] = []
-    parent, column = "", 0
+    parent, column, are_new = "", 0, False
     for match in _ROW_OR_VALUE.finditer(text, start, end):
         tag = match["tag"] or ""
         if match["row"]:
+            if are_new:  # once for all rows below
+                headings, are_new = read_headings(headings), False
             column = 0
         elif not tag:
             parent = match["parent"]
         elif tag.lower() == "th":
             headings[column:] = [match["value"]]
-            column += 1
+            column, are_new = column + 1, True
         else:
             heading = f"{parent} {tag}" if tag.lower() in _NAME_TAGS else tag
             if tag.lower() == "td":
-                headings = read_headings(headings)
                 heading = headings[column] if column < len(headings) else ""
                 column += 1
             yield Cell(match.start("value"), match.end("value"), heading)

@@ -6,6 +6,7 @@ Standard library only.
 import contextlib
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 GROUPS = Path("/proc/self/cgroup")
@@ -13,6 +14,7 @@ MOUNT = Path("/sys/fs/cgroup")
 LIMIT_FILES = {"memory": "memory.limit_in_bytes", "": "memory.max"}  # of version 1, of version 2
 
 
+@cache  # a memory limit asks for the size of the server again and again
 def read_memory_limit(groups: Path = GROUPS, mount: Path = MOUNT) -> int | None:
     """Return the bytes that all processes here may have together, None where that is not known.
 

@@ -7,7 +7,6 @@ from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.local import leases, sizes
 from mcp_context_persistence.kg.local.identity import is_server_of
 from mcp_context_persistence.kg.local.listener_check import is_own_server
-from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import PATH_IS_FILE, Store
 
 
@@ -98,12 +97,12 @@ def read_status(store: Path) -> ServerStatus:
 
 def read_size(store: Path) -> ServerSize:
     """Return process and size of a store's server. One of an older version has the usual size."""
-    state, usual = Store(store).read_state(), ServerSettings()
+    state = Store(store).read_state()
     heap, page_cache = (state.heap, state.page_cache) if state is not None else ("", "")
     return ServerSize(
         pid=state.pid if state is not None and is_server_of(store, state.pid, state.started) else 0,
-        heap=sizes.parse_size(heap or usual.heap),
-        page_cache=sizes.parse_size(page_cache or usual.page_cache),
+        heap=sizes.parse_size(heap) or sizes.HEAP * sizes.MIB,
+        page_cache=sizes.parse_size(page_cache) or sizes.PAGE_CACHE * sizes.MIB,
     )
 
 

@@ -90,11 +90,12 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     may_have_forms = languages in ((ENGLISH,), LANGUAGES)
     forms = find_forms(word for word in best_words if may_have_forms and word not in names)
     exact = dict.fromkeys(term for word in best_words for term in variants[word])
-    other = dict.fromkeys(stem_word(form, ENGLISH) for group in forms.values() for form in group)
+    form_stems = (stem_word(form, ENGLISH) for group in forms.values() for form in group)
+    weighted = dict.fromkeys(f"{stem}^{FORM_WEIGHT}" for stem in form_stems if stem not in exact)
     return QueryTerms(
         words=tuple(best_words),
         variants={word: variants[word] for word in best_words},
-        index_terms=(*exact, *(f"{term}^{FORM_WEIGHT}" for term in other if term not in exact)),
+        index_terms=(*exact, *weighted),
         stems={} if languages == (ENGLISH,) else _find_stems(best_words, variants),
         forms=forms,
         identifiers=tuple(

@@ -111,8 +111,9 @@ def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Float
             words = {fold(token.text) for token in tokenize(text)}
             shares[index] = len(identifiers & words) / len(identifiers)
         elif spaced:
-            words = {run for run in spaced if _has_run(list_words(text), run)}
-            shares[index] = len(words) / len(identifiers)
+            words_of_text = list_words(text)
+            present = sum(_has_run(words_of_text, identifier) for identifier in spaced)
+            shares[index] = present / len(identifiers)
     return shares
 
 
