@@ -245,7 +245,7 @@ class Admission:
                 return
             try:
                 self._project_when_admitted(statement, batch, row)
-            except DatabaseError as error:
+            except GraphError as error:
                 if self._graph.seconds_left > 0:
                     raise
                 raise build_busy_error() from error  # that is what the time was spent on

@@ -75,6 +75,32 @@ def test_reservations_of_other_clients_count(client, other_client):
     assert count_projections(client) == 0
 
 
+def test_a_deadline_that_ends_during_a_statement_of_the_wait_names_the_wait(client, other_client):
+    fill(client, EDGES)
+    held = MemoryNeed(
+        per_entity=int(client._engine.analytics._admission.read_memory_limit() * 0.9 / 3)
+    )
+    admission, graph = other_client._engine.analytics._admission, other_client._engine.graph
+    run, names = admission._run, []
+
+    def run_late(statement):
+        names.append(statement.name)
+        if names.count("analytics/project") == 2:
+            graph.spend(graph.seconds_left - 0.0001)
+        return run(statement)
+
+    admission._run = run_late
+    with (
+        client._engine.analytics._admission.admit(
+            client._engine.namespace, held, kind="block", options=ProjectionOptions(undirected=True)
+        ),
+        pytest.raises(GraphError, match="other analyses") as caught,
+    ):
+        reserve(other_client, 0.2)
+    assert (caught.value.retryable, caught.value.outcome) == (True, "not_applied")
+    assert "deadline" in str(caught.value.__cause__)
+
+
 def test_a_queue_from_before_the_clock_was_set_back_delays_nobody(client, other_client):
     fill(client, EDGES)
     hour = 3_600_000

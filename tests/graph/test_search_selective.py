@@ -66,6 +66,19 @@ def build_search_context(client, seed=0):
     )
 
 
+def order_exactly(client, conversation_id, *, limit):
+    rows = client._engine.graph.driver.execute_query(
+        "MATCH (m:Message {namespace: $namespace, conversation_id: $id}) "
+        "RETURN m.id AS id ORDER BY vector.similarity.cosine(m.embedding, $vector) DESC "
+        "LIMIT $limit",
+        namespace=client.namespace,
+        id=conversation_id,
+        vector=direction(0).tolist(),
+        limit=limit,
+    ).records
+    return [row["id"] for row in rows]
+
+
 def build_request(query="green apples", **more):
     return SearchRequest(query=query, terms=extract_terms(query), now_ms=0, **more)
 
@@ -95,17 +108,9 @@ def test_a_filter_that_leaves_one_in_a_hundred_leaves_as_many_as_are_asked_for(m
                 mode,
             )
     # The nearest are found, not just any: as an exact comparison orders them.
-    graph = many._engine.graph.driver
-    vector = direction(0)
-    exact = graph.execute_query(
-        "MATCH (m:Message {namespace: $n, conversation_id: 'c7'}) "
-        "RETURN m.id AS id ORDER BY vector.similarity.cosine(m.embedding, $v) DESC LIMIT 25",
-        n=many.namespace,
-        v=vector.tolist(),
-    ).records
     filters = read_filters({"conversation_id": "c7"})
     found = search(many, mode="semantic", filters=filters, limit=25)
-    assert {one.candidate.id for one in found} == {row["id"] for row in exact}
+    assert {one.candidate.id for one in found} == set(order_exactly(many, "c7", limit=25))
 
 
 def test_messages_that_mention_a_rare_type_are_found_among_many(many):
@@ -173,8 +178,9 @@ def test_the_time_that_is_named_is_looked_at_on_older_servers_too(old_server):
             build_search_context(old_server), request, request.recipe, depth=8
         )
         found.append({one.id for one in candidates.messages if one.conversation_id == "c4"})
-    assert found[0] == found[1]
-    assert len(found[0]) == 8
+    assert len(found[0]) == len(found[1]) == 8
+    nearest = set(order_exactly(old_server, "c4", limit=8))
+    assert all(len(nearest & ids) >= 6 for ids in found)  # an index may miss some of them
 
 
 class Threads:
