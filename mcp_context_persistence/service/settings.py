@@ -14,6 +14,7 @@ from mcp_context_persistence.service.folders import service_folder
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 KEYS_NAME = "api_keys.json"
 KEYS_VARIABLE = "CONTEXT_API_KEYS_FILE"
+NUMBERS = {"requests_per_minute": 1_000_000, "threads": 256}  # of the environment, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +64,10 @@ class ServiceSettings:
             "origins": _split(os.environ.get("CONTEXT_API_ORIGINS", "")),
             "redis_url": os.environ.get("CONTEXT_API_REDIS_URL") or None,
         }
-        number = os.environ.get("CONTEXT_API_REQUESTS_PER_MINUTE")
-        if number:
-            environment["requests_per_minute"] = _read_number(number)
+        for name, largest in NUMBERS.items():
+            text = os.environ.get(f"CONTEXT_API_{name.upper()}")
+            if text:
+                environment[name] = _read_number(f"CONTEXT_API_{name.upper()}", text, largest)
         settings = cls(**(environment | arguments))
         validation.check_identifier("namespace", settings.namespace, size=limits.NAMESPACE_BYTES)
         if settings.redis_url is not None:
@@ -120,9 +122,7 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(item.strip().lower() for item in text.split(",") if item.strip())
 
 
-def _read_number(text: str) -> int:
+def _read_number(name: str, text: str, largest: int) -> int:
     if not text.isascii() or not text.isdigit():
-        raise ValidationError("CONTEXT_API_REQUESTS_PER_MINUTE must be a whole number")
-    return validation.check_integer(
-        "CONTEXT_API_REQUESTS_PER_MINUTE", int(text), minimum=1, maximum=1_000_000
-    )
+        raise ValidationError(f"{name} must be a whole number")
+    return validation.check_integer(name, int(text), minimum=1, maximum=largest)

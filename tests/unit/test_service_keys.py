@@ -94,16 +94,20 @@ def test_the_settings_come_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("CONTEXT_API_HOSTS", "A.example, b.example,")
     monkeypatch.setenv("CONTEXT_API_ORIGINS", "https://a.example")
     monkeypatch.setenv("CONTEXT_API_REQUESTS_PER_MINUTE", "7")
+    monkeypatch.setenv("CONTEXT_API_THREADS", "3")
     monkeypatch.setenv("CONTEXT_API_NAMESPACE", "team")
     settings = ServiceSettings.from_environment(database_url=f"local:{tmp_path / 'store'}")
     assert settings.hosts == ("a.example", "b.example")
     assert settings.origins == ("https://a.example",)
-    assert (settings.requests_per_minute, settings.namespace) == (7, "team")
+    assert (settings.requests_per_minute, settings.threads, settings.namespace) == (7, 3, "team")
     assert (settings.keys_file, settings.has_keys) == (keys, True)
-    for number in ("0", "-1", "x", "²", "1e3"):
-        monkeypatch.setenv("CONTEXT_API_REQUESTS_PER_MINUTE", number)
-        with pytest.raises(ValidationError):
-            ServiceSettings.from_environment(database_url=":memory:")
+    monkeypatch.delenv("CONTEXT_API_REQUESTS_PER_MINUTE")
+    for name in ("CONTEXT_API_THREADS", "CONTEXT_API_REQUESTS_PER_MINUTE"):
+        for number in ("0", "-1", "x", "²", "1e3", "1000001"):
+            monkeypatch.setenv(name, number)
+            with pytest.raises(ValidationError, match=name):
+                ServiceSettings.from_environment(database_url=":memory:")
+        monkeypatch.delenv(name)
 
 
 def test_each_database_has_a_folder_of_its_own(tmp_path):
