@@ -5,6 +5,8 @@ import os
 # Before torch and tokenizers are imported: no network for models, few threads on small machines.
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Most servers of the tests run for seconds: the optimizing compiler costs more than it saves.
+os.environ.setdefault("CONTEXT_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 import shutil
 import socket

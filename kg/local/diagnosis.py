@@ -130,7 +130,8 @@ CAUSES = (
     Cause(
         pattern=r"UnsupportedClassVersionError|Unrecognized (?:VM )?option|"
         r"Could not create the Java Virtual Machine",
-        advice="the Java runtime does not fit: unset CONTEXT_JAVA_HOME and JAVA_HOME",
+        advice="the Java runtime or its options do not fit: unset CONTEXT_JAVA_HOME, JAVA_HOME and "
+        "CONTEXT_JAVA_OPTIONS",
     ),
     Cause(
         pattern=r"Could not find or load main class|NoClassDefFoundError|VerifyError|ZipException",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -54,6 +55,7 @@ START_FLAGS = (
     "-XX:Tier4CompileThreshold=75000",
     "-XX:Tier4BackEdgeThreshold=200000",
 )
+OPTIONS_VARIABLE = "CONTEXT_JAVA_OPTIONS"
 PAUSE_SECONDS = 0.1
 
 
@@ -127,7 +129,23 @@ def _java_flags(runtime: Java, settings: ServerSettings) -> list[str]:
         else []
     )
     quick = START_FLAGS if settings.has_start_cache else ()
-    return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing]
+    added = read_java_options()
+    return [*sizes.flags(settings.heap), *_flags(runtime), *QUIET_FLAGS, *quick, *listing, *added]
+
+
+def read_java_options() -> list[str]:
+    """Return the options for the server's Java in the variable `CONTEXT_JAVA_OPTIONS`.
+
+    Raises:
+        DatabaseError: A quote is not closed, or a word is not an option.
+    """
+    try:
+        options = shlex.split(os.environ.get(OPTIONS_VARIABLE, ""))
+    except ValueError as error:
+        raise DatabaseError(f"{OPTIONS_VARIABLE}: a quote is not closed") from error
+    if not all(option.startswith("-") for option in options):
+        raise DatabaseError(f"{OPTIONS_VARIABLE}: each option begins with a hyphen, as in -Xlog:gc")
+    return options
 
 
 def _native_flags(folder: Path) -> list[str]:

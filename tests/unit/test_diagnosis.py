@@ -10,7 +10,7 @@ from mcp_context_persistence.kg.local import diagnosis
     [
         ("java.io.IOException: No space left on device", "is full"),
         ("Error occurred: Could not reserve enough space for 9g object heap", "memory"),
-        ("Unrecognized VM option 'X'", "Java runtime does not fit"),
+        ("Unrecognized VM option 'X'", "Java runtime or its options do not fit"),
         ("who knows", "neo4j.log"),
     ],
 )

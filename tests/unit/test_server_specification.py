@@ -56,6 +56,23 @@ def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp
     assert not set(server_specification.START_FLAGS) & set(plain["flags"])
 
 
+def test_java_gets_the_options_of_the_variable_last(small_lock, tmp_path, monkeypatch):
+    monkeypatch.setenv("CONTEXT_JAVA_OPTIONS", "-Xint '-Da=b c'")
+    runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=False)
+    flags = server_specification.make_specification(
+        Store(tmp_path / "s"), jars.provision(), runtime, ServerSettings(), is_throwaway=True
+    )["flags"]
+    places = [flags.index(option) for option in ("-Xint", "-Da=b c")]
+    assert places[0] + 1 == places[1] > flags.index(server_specification.START_FLAGS[-1])
+
+
+@pytest.mark.parametrize("options", ["-Xint 'a", "-Xint org.Main", "@file"])
+def test_words_that_are_no_options_of_java_are_refused(options, monkeypatch):
+    monkeypatch.setenv("CONTEXT_JAVA_OPTIONS", options)
+    with pytest.raises(DatabaseError, match="CONTEXT_JAVA_OPTIONS"):
+        server_specification.read_java_options()
+
+
 def test_only_allowed_variables_are_passed_to_the_server(monkeypatch):
     for name in (
         "AWS_SECRET_ACCESS_KEY",
