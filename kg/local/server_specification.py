@@ -167,9 +167,8 @@ def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str
     """
     if not settings.has_start_cache:
         return None
-    key = json.dumps(
-        [jars.class_path, jars.digest, str(runtime.program), runtime.version, _flags(runtime)]
-    )
+    made_with = [jars.class_path, jars.digest, str(runtime.program), runtime.version]
+    key = json.dumps([*made_with, _flags(runtime), *read_java_options()])
     name = f"java-{runtime.version}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
     folder = cache_folder() / "start"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -59,11 +59,18 @@ def test_a_plain_start_has_neither_a_cache_nor_quick_start_flags(small_lock, tmp
 def test_java_gets_the_options_of_the_variable_last(small_lock, tmp_path, monkeypatch):
     monkeypatch.setenv("CONTEXT_JAVA_OPTIONS", "-Xint '-Da=b c'")
     runtime = java.Java(program=Path("/java"), version="25.0.1", has_vectors=False)
-    flags = server_specification.make_specification(
-        Store(tmp_path / "s"), jars.provision(), runtime, ServerSettings(), is_throwaway=True
-    )["flags"]
+
+    def make():
+        return server_specification.make_specification(
+            Store(tmp_path / "s"), jars.provision(), runtime, ServerSettings(), is_throwaway=True
+        )
+
+    specification = make()
+    flags = specification["flags"]
     places = [flags.index(option) for option in ("-Xint", "-Da=b c")]
     assert places[0] + 1 == places[1] > flags.index(server_specification.START_FLAGS[-1])
+    monkeypatch.delenv("CONTEXT_JAVA_OPTIONS")
+    assert make()["cache"] != specification["cache"]  # an archive may not fit other options
 
 
 @pytest.mark.parametrize("options", ["-Xint 'a", "-Xint org.Main", "@file"])
