@@ -1,0 +1,133 @@
+"""Amounts at a limit and one above it; the limits are lowered, so that a test takes seconds."""
+
+import pytest
+
+from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.kg import limits
+from mcp_context_persistence.service.clients import ClientPool
+from mcp_context_persistence.service.settings import ServiceSettings
+
+GRAPH = "MATCH (n {namespace: $namespace}) RETURN labels(n)[0] AS label, count(*) AS nodes"
+
+
+def count_nodes(client):
+    records = client._engine.graph.driver.execute_query(GRAPH, namespace=client.namespace).records
+    return {record["label"]: record["nodes"] for record in records}
+
+
+def say(count, text="We met."):
+    return [{"role": "user", "content": f"{number}: {text}"} for number in range(count)]
+
+
+def test_a_conversation_may_have_so_many_messages_and_no_more(client, monkeypatch):
+    monkeypatch.setattr(limits, "APPENDED_MESSAGES", 5)
+    client.append_messages("talk", say(3))
+    assert client.append_messages("talk", say(2)).total_messages == 5
+    before = count_nodes(client)
+    with pytest.raises(ValidationError, match="5"):
+        client.append_messages("talk", say(1))
+    assert count_nodes(client) == before
+    assert len(client.load_conversation_history("talk").messages) == 5
+
+
+@pytest.mark.parametrize("count", [3, 4, 7])
+def test_a_conversation_is_deleted_in_as_many_transactions_as_it_needs(client, monkeypatch, count):
+    monkeypatch.setattr(limits, "DELETED_MESSAGES", 3)
+    client.save_conversation("kept", say(2, "Ada Novak lives in Brno."))
+    before = count_nodes(client)
+    client.save_conversation("talk", say(count, "Ada Novak lives in Brno with Jan Hora."))
+    preview = client.delete_conversation("talk", dry_run=True)
+    removed = client.delete_conversation("talk")
+    assert removed.deleted == preview.deleted
+    assert removed.deleted.messages == count
+    assert count_nodes(client) == before
+
+
+def test_a_page_of_an_export_ends_after_so_many_bytes(client, connect, monkeypatch):
+    client.save_conversation("talk", say(6, "Ada Novak lives in Brno with Jan Hora."))
+    whole = client.export_items().items
+    for size, most in ((1, 1), (1_000, 5)):
+        monkeypatch.setattr(limits, "EXPORTED_BYTES", size)
+        copy = connect(namespace=f"{client.namespace}-{size}")
+        pages, cursor = 0, None
+        while not pages or cursor:
+            page = client.export_items(cursor=cursor)
+            assert len(page.items) <= most
+            copy.ingest_items(page.items)
+            pages, cursor = pages + 1, page.next_cursor
+        assert pages > 1
+        monkeypatch.undo()
+        assert copy.export_items().items == whole
+
+
+def test_the_largest_communities_are_returned(client, monkeypatch):
+    monkeypatch.setattr(limits, "COMMUNITIES", 2)
+    edges = [("a1", "a2"), ("a2", "a3"), ("b1", "b2"), ("b2", "b3"), ("b3", "b4")]
+    save_graph(client, edges)
+    found = client.detect_communities()
+    assert ([one.size for one in found], found.truncated) == ([4, 3], False)
+    save_graph(client, [("c1", "c2")])
+    found = client.detect_communities()
+    assert ([one.size for one in found], found.truncated) == ([4, 3], True)
+
+
+def save_graph(client, edges):
+    client.update_knowledge_graph(
+        [{"id": name, "type": "person"} for name in sorted({*sum(edges, ())})],
+        [{"from_entity": a, "to_entity": b, "type": "knows"} for a, b in edges],
+    )
+
+
+def test_the_entities_with_the_most_mentions_are_compared(client, monkeypatch):
+    monkeypatch.setattr(limits, "COMPARED_ENTITIES", 2)
+    names = ["Ada Novak", "Ada Novack"]
+    client.update_knowledge_graph([{"id": name, "type": "person"} for name in names], [])
+    found = client.find_duplicate_entities()
+    assert (found.compared, found.truncated) == (2, False)
+    client.save_conversation("talk", say(1, "Brno Motors hired Lena Horak."))
+    found = client.find_duplicate_entities()
+    assert (found.compared, found.truncated) == (2, True)
+    with pytest.raises(NotFoundError, match="entity_types"):
+        client.find_duplicate_entities(entity_id="Ada Novak")
+
+
+def test_a_relationship_with_all_its_evidence_is_kept_as_long_as_a_text_mentions_its_ends(
+    client, monkeypatch
+):
+    monkeypatch.setattr(limits, "EVIDENCE_PER_RELATIONSHIP", 2)
+    query = "MATCH (:Entity {namespace: $n})-[r]->(:Entity) RETURN r.sources AS sources"
+
+    def read():
+        records = client._engine.graph.driver.execute_query(query, n=client.namespace).records
+        return [len(record["sources"]) for record in records]
+
+    for number in range(3):
+        client.save_conversation(
+            f"talk-{number}", [{"role": "user", "content": "Ada Novak works at Brno Motors."}]
+        )
+        assert read() == [min(2, number + 1)]
+    for number in (0, 1):
+        client.delete_conversation(f"talk-{number}")
+        assert len(read()) == 1
+    client.delete_conversation("talk-2")
+    assert read() == []
+    assert "Entity" not in count_nodes(client)
+
+
+def test_the_service_closes_clients_without_calls_for_other_namespaces(
+    server, namespace, monkeypatch
+):
+    monkeypatch.setattr(limits, "SERVICE_NAMESPACES", 2)
+    clients = ClientPool(ServiceSettings(database_url=server.bolt_url, auth=server.auth))
+    names = [f"{namespace}-{letter}" for letter in "abc"]
+    with clients.use(names[0]) as first:
+        with clients.use(names[1]) as second:
+            with pytest.raises(DatabaseError) as caught, clients.use(names[2]):
+                pass
+            assert caught.value.retryable
+        with clients.use(names[2]) as third:
+            assert third.list_conversations().conversations == []
+        with pytest.raises(DatabaseError):
+            second.list_conversations()
+        assert first.list_conversations().conversations == []
+    clients.close()
