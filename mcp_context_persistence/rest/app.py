@@ -1,8 +1,15 @@
 """The REST application."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,7 +140,8 @@ def create_app(
             async with AsyncExitStack() as running:
                 for door in doors:
                     await running.enter_async_context(door.run())
-                yield
+                with suppress(asyncio.CancelledError):  # after a second Ctrl-C
+                    yield
         finally:
             await run_sync(readiness.stop)
             await run_sync(clients.close)

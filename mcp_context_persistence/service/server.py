@@ -62,7 +62,9 @@ def serve(
     port: int = 8000,
     report: Report = lambda _address: None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what is being answered, and close the store.
+    """Serve until a signal comes; then answer what is being answered, and close the store.
+
+    The signals are SIGTERM, SIGINT and SIGHUP. After a second SIGINT, nothing more is answered.
 
     Args:
         settings: What is served, and to whom.
@@ -91,7 +93,7 @@ def serve(
             _raise_file_limit()
             digest = digest_settings(settings.config)
             server = _Server(configure(make_app(settings, secret)), lease, digest, report)
-            with _quiet_signals():
+            with _handled_signals(server):
                 server.run(sockets=[listener])
         finally:
             listener.close()
@@ -176,14 +178,20 @@ def _raise_file_limit() -> None:
 
 
 @contextmanager
-def _quiet_signals() -> Iterator[None]:
-    """Let the block end when uvicorn raises the signal again that it was stopped with."""
+def _handled_signals(server: uvicorn.Server) -> Iterator[None]:
+    """End the server also when its terminal is closed.
+
+    uvicorn handles the other signals, and raises them again when it has ended: then they do
+    nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handlers = {
         number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
     }
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # it is not with `nohup`
+        handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, server.handle_exit)
     try:
         yield
     finally:

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -166,6 +167,34 @@ def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
         assert json.loads(lines[0])["level"] == "WARNING"
     else:
         assert "service - WARNING - the service is not ready" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]],
+    ids=["SIGTERM", "SIGINT", "SIGHUP", "two SIGINT"],
+)
+def test_a_service_ends_at_a_signal(signals, tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    with serving("--port", "0", **variables) as (process, _):
+        for number in signals:
+            process.send_signal(number)
+        output = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in "".join(output)
+    assert not list(tmp_path.rglob(lease.STATE_NAME))
+
+
+def test_a_service_that_ignores_the_end_of_its_terminal_stays(tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as with `nohup`
+    try:
+        with serving("--port", "0", **variables) as (process, _):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    ignored = int(re.search(r"^SigIgn:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    assert ignored & 1 << signal.SIGHUP - 1
 
 
 def test_a_redis_that_is_no_address_is_refused(tmp_path):
