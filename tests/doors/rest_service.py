@@ -31,6 +31,7 @@ class RunningService:
     app: Any
     settings: ServiceSettings
     server: uvicorn.Server
+    thread: threading.Thread
 
     @property
     def url(self) -> str:
@@ -60,7 +61,7 @@ def run_service(
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     port = listener.getsockname()[1]
-    service = RunningService(port=port, app=app, settings=settings, server=server)
+    service = RunningService(port=port, app=app, settings=settings, server=server, thread=thread)
     try:
         with service.open_client() as client:
             wait_until_ready(client, path)

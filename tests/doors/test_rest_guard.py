@@ -37,7 +37,7 @@ def test_another_door_is_behind_the_same_guard():
         text = f"{scope['state']['caller'].namespace} {scope['path']} {body.decode()}"
         await Response(text)(scope, receive, send)
 
-    def build_doors(_clients):
+    def build_doors(_service):
         return [Door(path="/other", app=door, run=run)]
 
     with (
@@ -65,7 +65,7 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
 
         await StreamingResponse(stream())(scope, receive, send)
 
-    def build_doors(_clients):
+    def build_doors(_service):
         return [Door(path="/endless", app=door)]
 
     with run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service:
@@ -94,7 +94,7 @@ def test_a_second_interrupt_ends_requests_with_a_problem(has_begun_to_answer, ca
         has_begun.set()
         await anyio.sleep(600)
 
-    def build_doors(_clients):
+    def build_doors(_service):
         return [Door(path="/wait", app=door)]
 
     def get(http):
