@@ -152,20 +152,18 @@ def test_conditions_and_repeated_requests_of_another_namespace_mean_nothing(worl
     with service.open_client(tokens[0]) as first, service.open_client(token) as second:
         before = read_all(first)
         tag = first.get(path).headers["etag"]
-        for method in ("PUT", "DELETE"):
-            body = {"text": "Of the second."} if method == "PUT" else None
-            response = second.request(method, path, json=body, headers={"If-Match": tag})
+        for method, text in (("PUT", {"text": "Of the second."}), ("DELETE", None)):
+            response = second.request(method, path, json=text, headers={"If-Match": tag})
             assert response.status_code == 412, method
         made = second.put(path, json={"text": "Of the second."}, headers={"If-None-Match": "*"})
         assert made.status_code == 200
         body = {"messages": [{"role": "user", "content": "A repeated message."}]}
         headers = {"Idempotency-Key": CANARY}
-        for client in (first, second):
-            conversation = f"/v1/conversations/{client is first}/messages"
-            response = client.post(conversation, json=body, headers=headers)
+        for client, name in ((first, "one"), (second, "two")):
+            conversation = f"/v1/conversations/{name}"
+            response = client.post(f"{conversation}/messages", json=body, headers=headers)
             assert len(response.json()["created_ids"]) == 1
-        response = first.delete(f"/v1/conversations/{True}")
-        assert response.status_code == 200
+        assert first.delete("/v1/conversations/one").status_code == 200
         assert read_all(first) == before
 
 
