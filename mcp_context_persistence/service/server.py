@@ -61,7 +61,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     report: Report = lambda _address: None,
-) -> None:
+) -> bool:
     """Serve until a signal comes; then answer what is being answered, and close the store.
 
     The signals are SIGTERM, SIGINT and SIGHUP. After a second SIGINT, nothing more is answered.
@@ -72,6 +72,10 @@ def serve(
         host: Address to listen on.
         port: Port to listen on; 0 means a free one.
         report: Is called when the service listens.
+
+    Returns:
+        Whether all calls have ended. If not, threads may still run a model, and Python would abort
+        at the end of the process: end it with `os._exit`.
 
     Raises:
         AlreadyRunningError: Another process serves the store.
@@ -95,6 +99,7 @@ def serve(
             server = _Server(configure(make_app(settings, secret)), lease, digest, report)
             with _handled_signals(server):
                 server.run(sockets=[listener])
+            return not server.force_exit
         finally:
             listener.close()
     finally:

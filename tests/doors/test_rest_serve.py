@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.folders import find_credentials
 from mcp_context_persistence.service.lease import ServiceLease, find_service
 from mcp_context_persistence.service.server import listen
-from tests.doors.rest_service import wait_until_ready
+from tests.doors.rest_service import check_problem, wait_until, wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
 
@@ -182,6 +183,31 @@ def test_a_service_ends_at_a_signal(signals, tmp_path):
         output = process.communicate(timeout=60)
     assert process.returncode == 0
     assert "Traceback" not in "".join(output)
+    assert not list(tmp_path.rglob(lease.STATE_NAME))
+
+
+def test_a_second_interrupt_ends_the_process_while_calls_compute(database, namespace, tmp_path):
+    """Threads that run a model cannot be ended: Python would abort the process."""
+    database |= {"XDG_DATA_HOME": str(tmp_path)}
+    text = "The PumpController class of the northern plant uses Redis. " * 2_000
+    with serving("--port", "0", "--namespace", namespace, **database) as (process, url):
+        with httpx2.Client(base_url=url, timeout=120, trust_env=False) as client:
+            wait_until_ready(client, "/readyz")
+
+            def save(number):
+                with contextlib.suppress(httpx2.TransportError):
+                    return client.put(f"/v1/documents/long-{number}", json={"text": text})
+
+            with ThreadPoolExecutor(4) as threads:
+                answers = [threads.submit(save, number) for number in range(4)]
+                wait_until(lambda: "http_running 5.0" in client.get("/metrics").text)
+                for _ in range(2):
+                    process.send_signal(signal.SIGINT)
+                    time.sleep(0.3)  # the system delivers two at once as one
+                output = process.communicate(timeout=60)
+            for response in filter(None, (answer.result() for answer in answers)):
+                check_problem(response, 503, "unavailable")
+        assert (process.returncode, output[1]) == (0, "")
     assert not list(tmp_path.rglob(lease.STATE_NAME))
 
 
