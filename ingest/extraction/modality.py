@@ -119,7 +119,11 @@ class ModalityReader(GovernorReader):
         To turn an offer down is an event, which is a fact.
         """
         modality = self.classify_by_context(verb, has_to=has_to)
-        return "" if modality == "denied" else modality or self.classify_word(verb)
+        if modality == "denied":
+            return ""
+        by_infinitive = get_modalities("verbs_before_to") if has_to else {}
+        word = self.parsed.lowers[verb]
+        return modality or by_infinitive.get(word) or self.classify_word(verb)
 
     def _classify_phrase(self, token: int, predicate: int) -> str:
         """Return what the nouns above a token say: "the idea of X", "the sale of X failed"."""
