@@ -160,6 +160,15 @@ RULES = (
         rf"(?:please |always |never |don't |do not )*{_TASK_VERBS}\b",
     ),
     _rule(
+        "for questions",
+        "instruction",
+        rf"{_OPENING}(?:for|in) (?!(?:the|these|those|this|that|my|our|his|her|"
+        r"their|more|further|other|any|additional)\b)"
+        r"(?:[\w-]+ ){1,3}(?:questions|answers|replies|advice|tips|suggestions|recommendations|"
+        r"requests|summaries|explanations|translations|examples|recipes|drafts),\s*"
+        rf"(?:please |always |never |don't |do not |you (?:can|should|must) )*{_TASK_VERBS}\b",
+    ),
+    _rule(
         "please",
         "instruction",
         rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: to me)? "
@@ -262,6 +271,8 @@ TRIGGER = re.compile(
     rf"(?:every|each|any) ?time|by default|stop \w+ing|"
     rf"please|answers?|reply|replies|respond|responses?|explanations|the words?|everything you|"
     rf"i (?:\w+ )?(?:hate|dislike|detest|loathe)|don[’']t ever|do not ever|"
+    r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
+    r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
     rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
     rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|"
