@@ -174,6 +174,12 @@ RULES = (
         rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: to me)? "
         r"(?:only |just )?in [a-z]+\b",
     ),
+    _rule(
+        "please",
+        "instruction",
+        rf"{_OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
+        r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?)\b",
+    ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
         "want you to",

@@ -144,6 +144,9 @@ class CueReader(SentenceForms):
                 return "supposed"
             if hedge := self.read_hedge(child) or self.read_remark(child):
                 return hedge
+        inserted = (i for child in self.parsed.children[verb] for i in self.parsed.children[child])
+        if remark := next(filter(None, map(self.read_remark, inserted)), ""):
+            return remark  # "owns, I believe, a mill"
         return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
 
     def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
@@ -292,7 +295,8 @@ class CueReader(SentenceForms):
             if self.parsed.tags[token].startswith("VB"):
                 break
             cues = self.list_cues(token)
-            if not cues.isdisjoint({"former", "once"}):
+            is_former = self.parsed.lowers[max(0, token - 2) : token] == ["ex", "-"]
+            if is_former or not cues.isdisjoint({"former", "once"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)

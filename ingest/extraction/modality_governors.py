@@ -149,7 +149,10 @@ class GovernorReader(CueReader):
         if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
             return Governor(verb)  # "Is the service using Kafka?"
         above = self.parsed.heads[verb]
-        is_gerund = self.parsed.deps[noun] == "pobj" and self.parsed.tags[token] == "VBG"
+        is_gerund = self.parsed.tags[token] == "VBG"
+        if is_gerund and self.parsed.deps[noun] == "nsubj" and noun == token - 1 in self.names:
+            return self._build_governor(verb, token)  # "Acme buying Globex would be a mistake"
+        is_gerund = is_gerund and self.parsed.deps[noun] == "pobj"
         if is_gerund and (modality := self.classify_word(above)):
             return Governor(above, modality)  # "the idea of him leading it"
         return Governor(is_negative=self.has_negation(noun))

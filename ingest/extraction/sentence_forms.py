@@ -23,6 +23,8 @@ _BULLETS = frozenset({"-", "*", "•", "–", "["})
 _HEADING_TOKENS = 4
 _OPENING_TOKENS, _HEDGE_TOKENS = 4, 5
 _PHRASE_TOKENS = 12
+_CLOSING_TOKENS = 4  # "A uses B - not" has more
+_BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 
 
 class SentenceForms:
@@ -121,7 +123,11 @@ class SentenceForms:
         if "please" in self.list_cues(verb):
             return True
         return self.parsed.tags[verb] in {"VB", "VBP"} and not any(
-            (self.parsed.deps[child] in _SUBJECTS and child < verb)
+            (
+                self.parsed.deps[child] in _SUBJECTS
+                and child < verb
+                and ":" not in self.parsed.words[child:verb]
+            )
             or (self.parsed.deps[child] == "aux" and self.parsed.lowers[child] not in {"do", "let"})
             for child in self.parsed.children[verb]
         )
@@ -162,6 +168,17 @@ class SentenceForms:
         heading = words[: words.index(":")] if ":" in words else []
         modalities = get_modalities("nouns")
         return next((modalities[word] for word in heading if word in modalities), "")
+
+    def read_closing(self, token: int) -> str:
+        """Return what the last word of a sentence says: "(unconfirmed)", "- allegedly", "- not"."""
+        first, end = self.find_sentence(token)
+        while end > first and not self.parsed.words[end - 1][0].isalnum():
+            end -= 1
+        if end - first < _CLOSING_TOKENS or self.parsed.words[end - 2] not in _BEFORE_CLOSING:
+            return ""
+        word = self.parsed.lowers[end - 1]
+        modality = get_modalities("adverbs").get(word) or get_modalities("adjectives").get(word, "")
+        return "denied" if word == "not" else modality
 
     def read_hedge(self, token: int) -> str:
         """Return what a phrase about one's own knowledge says: "as far as I know"."""

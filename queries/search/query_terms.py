@@ -21,7 +21,9 @@ _SHORTEST_STEMMED = 4
 # An IBAN: texts have it in groups of four, too.
 _IBAN = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}")
 # The number of a card, a phone or a tax payer: texts have it in groups of three or four, too.
-_GROUPED = re.compile(r"(?P<letters>[a-z]{0,4})(?P<digits>[0-9]{8,16})")
+_GROUPED = re.compile(
+    r"(?:(?P<letters>[a-z]{1,4})(?=[0-9]{6})|(?=[0-9]{8}))(?P<digits>[0-9]{6,16})"
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -97,13 +97,13 @@ class WordCounts:
 
 
 def _find_pairs(words_by_text: Sequence[Sequence[str]], roots: Sequence[str]) -> dict[str, int]:
-    """Return the pairs of characters that have one of the query's, where no spaces separate words.
+    """Return the pairs of characters that have one of a query of single characters.
 
-    The query "傘" has no pair, and "わたしの傘は" has "の傘" and "傘は".
+    Where no spaces separate words, the query "傘" has no pair: "わたしの傘は" has "の傘" and "傘は".
     """
-    single = {root: column for column, root in enumerate(roots) if _UNSPACED.fullmatch(root)}
-    if not single:
+    if not all(map(_UNSPACED.fullmatch, roots)):
         return {}
+    single = {root: column for column, root in enumerate(roots)}
     return {
         word: single[character]
         for word in set[str]().union(*words_by_text)

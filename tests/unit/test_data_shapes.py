@@ -137,6 +137,7 @@ def test_patterns_of_the_user_find_names_in_data(extractor: Extractor) -> None:
     [
         ("owner", "person"),
         ("Observers", "person"),
+        ("Who", "person"),
         ("full_name", "person"),
         ("companyName", "organization"),
         ("City", "location"),

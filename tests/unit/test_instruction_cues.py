@@ -47,6 +47,7 @@ def find_alone(text: str):
         ("I'd like your replies without emojis.", "instruction", "want you to"),
         ("I would prefer every answer to be brief.", "instruction", "want you to"),
         ("Keep responses under 200 words.", "instruction", "please"),
+        ("No emojis in your replies, please.", "instruction", "please"),
         ("Answer in Spanish.", "instruction", "please"),
         ("Use British spelling in everything you write.", "instruction", "please"),
         ("Do not use the word delve.", "instruction", "please"),

@@ -21,6 +21,10 @@ def read(extractor: Extractor, text: str) -> Extraction:
         "True or false: Orion Foods owns Delta Mills.",
         "For the sake of argument, Orion Foods owns Delta Mills.",
         "Hypothetically speaking, Orion Foods owns Delta Mills.",
+        "Orion Foods owns, I believe, Delta Mills.",
+        "Orion Foods owns Delta Mills (unconfirmed).",
+        "Orion Foods owns Delta Mills - allegedly.",
+        "Orion Foods owns Delta Mills - not!",
     ],
 )
 def test_a_remark_makes_a_statement_no_fact(extractor: Extractor, text: str) -> None:
@@ -69,6 +73,12 @@ def test_what_is_yet_to_be_proved_is_no_fact(extractor: Extractor, text: str) ->
         "Orion Foods shelved its purchase of Delta Mills.",
         "Orion Foods cancelled its purchase of Delta Mills.",
         "Orion Foods called off buying Delta Mills.",
+        "Orion Foods buying Delta Mills would be a mistake.",
+        "Orion Foods made an offer for Delta Mills.",
+        "Nadia Osman has every intention of leading Orion Foods.",
+        "Nadia Osman is a candidate to lead Orion Foods.",
+        "Nadia Osman, ex-head of Orion Foods, sings.",
+        "Step 3: connect Nadia Osman to Orion Foods.",
     ],
 )
 def test_what_somebody_only_thought_of_is_no_fact(extractor: Extractor, text: str) -> None:
@@ -83,6 +93,8 @@ def test_what_somebody_only_thought_of_is_no_fact(extractor: Extractor, text: st
         "I told the story: Orion Foods owns Delta Mills.",
         "Orion Foods owns Delta Mills and I said so.",
         "Orion Foods owns Delta Mills; the play was fun.",
+        "Orion Foods turned down the offer of Delta Mills, so I called Delta Mills.",
+        "Orion Foods owns Delta Mills (confirmed).",
     ],
 )
 def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) -> None:

@@ -114,6 +114,7 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
         ("0731552018", "Call 0731 55 20 18."),
         ("44219902", "The card ends in 4421 9902."),
         ("123456789", "The tax number is 123 456 789."),
+        ("SK127836", "The grid reference is SK 127 836."),
     ],
 )
 def test_a_long_number_finds_texts_that_have_it_in_groups(number: str, text: str) -> None:

@@ -78,7 +78,10 @@ def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[
         ("Nando's menu is new.", {"organization:Nando"}),
         ("I love AC/DC.", {"organization:AC/DC"}),
         ("We hired BMW/VW engineers.", {"organization:BMW", "organization:VW"}),
-        ("town,full name\nGraz,Petra Novak\nLinz,Omar Haddad\n", {"location:Graz", "location:Linz"}),
+        (
+            "town,full name\nGraz,Petra Novak\nLinz,Omar Haddad\n",
+            {"location:Graz", "location:Linz"},
+        ),
         ("name,address,phone\nNovak,Graz,0316\nHaddad,Linz,0732\n", set()),
     ],
 )
