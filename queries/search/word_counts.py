@@ -99,7 +99,7 @@ class WordCounts:
 def _find_pairs(words_by_text: Sequence[Sequence[str]], roots: Sequence[str]) -> dict[str, int]:
     """Return the pairs of characters that have one of a query of single characters.
 
-    Where no spaces separate words, the query "傘" has no pair: "わたしの傘は" has "の傘" and "傘は".
+    Without spaces between words, "傘" has no pair, and "私の傘は" has "の傘" and "傘は".
     """
     if not all(map(_UNSPACED.fullmatch, roots)):
         return {}
