@@ -204,3 +204,10 @@ def test_data_and_headings_are_no_names(extractor: Extractor, text: str, signs: 
     names = {mention.name for mention in read(extractor, text).mentions}
     assert names.isdisjoint({"VEVENT", "VCARD", "BEGIN", "Subject"})
     assert not any(sign in name for name in names for sign in signs)
+
+
+@pytest.mark.parametrize(
+    "text", ["GRAFANA, Grafana and grafana are one.", "We say Redis, REDIS and redis."]
+)
+def test_spellings_of_one_name_have_no_relation(extractor: Extractor, text: str) -> None:
+    assert not read(extractor, text).relations
