@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from mcp_context_persistence.client import ContextPersistenceClient
     from mcp_context_persistence.rest.callers import Caller
+    from mcp_context_persistence.rest.operations import Service
     from mcp_context_persistence.service.clients import ClientPool
     from mcp_context_persistence.service.lease import LocalSecret
 
@@ -62,11 +63,11 @@ def create_service(
     """
     checked = settings or ServiceSettings.from_environment()
     return create_app(
-        checked, secret=secret, build_doors=lambda clients: _build_doors(clients, checked)
+        checked, secret=secret, build_doors=lambda service: _build_doors(service, checked)
     )
 
 
-def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]:
+def _build_doors(service: "Service", settings: ServiceSettings) -> list[Door]:
     """Build the MCP server with each profile; nothing where its package is not installed."""
     if find_spec("mcp") is None:
         return []
@@ -74,21 +75,23 @@ def _build_doors(clients: "ClientPool", settings: ServiceSettings) -> list[Door]
     from mcp_context_persistence.mcp_server.profiles import PROFILES  # noqa: PLC0415
 
     return [
-        _build_mcp_door(clients, settings, profile, PATH if number == 0 else f"{PATH}/{profile}")
+        _build_mcp_door(service, settings, profile, PATH if number == 0 else f"{PATH}/{profile}")
         for number, profile in enumerate(PROFILES)
     ]
 
 
-def _build_mcp_door(
-    clients: "ClientPool", settings: ServiceSettings, profile: str, path: str
-) -> Door:
+def _build_mcp_door(service: "Service", settings: ServiceSettings, profile: str, path: str) -> Door:
     from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
     from mcp_context_persistence.mcp_server.server import ServerOptions  # noqa: PLC0415
 
     names = (*LOOPBACK_HOSTS, *settings.hosts)
     app = http.build_http_app(
-        lambda request: CallerMemory(clients, request.state.caller),
-        ServerOptions(profile=profile, secret=_derive_secret(settings), threads=None),
+        lambda request: CallerMemory(service.clients, request.state.caller),
+        ServerOptions(
+            profile=profile,
+            secret=_derive_secret(settings),
+            run_in_thread=service.threads.run,
+        ),
         path=path,
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],

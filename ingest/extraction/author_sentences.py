@@ -20,7 +20,7 @@ _LABEL_WORDS = (
 )
 _KINDS = ("decision", "agreement", "result", "conclusion")
 _EMPHASIS = r"[*_~`]{0,4}"
-_SPEAKER = r"(?:[^\W\d_][\w.' -]{0,30}:\s+)?"
+_SPEAKER = r"(?:[^\W\d_][\w.' -]{0,30}:\s+)?(?:(?:ok|okay|alright|so|right|well|great)[,.!]?\s+)?"
 _LABEL = re.compile(
     rf"\s*{_SPEAKER}(?P<markup>{_EMPHASIS}){_LABEL_WORDS}{_EMPHASIS}\s*(?:[:：–—→]|=>|-(?=\s)){_EMPHASIS}\s*",
     re.IGNORECASE,

@@ -16,6 +16,7 @@ from mcp_context_persistence.ingest.extraction.author_sentences import (
 _PRONOUN = r"(?:we|they|i|he|she|you|it|everybody|everyone)"
 _GROUP = (
     r"(?:we|they|board|committee|team|council|management|group|company|client|panel|jury|"
+    r"trustees|directors|members|shareholders|"
     r"parliament|senate|court|union|family|everybody|everyone|both)"
 )
 _ADVERBS = (

@@ -13,6 +13,7 @@ from mcp_context_persistence.ingest.extraction.data_values import (
     find_values,
     restrict_to_cells,
 )
+from mcp_context_persistence.ingest.extraction.joined_names import find_joined_names
 from mcp_context_persistence.ingest.extraction.mentions import (
     EVIDENCE_CHARACTERS,
     Sentence,
@@ -280,7 +281,8 @@ def _select_spans(
     occupied = bytearray(len(parsed.text))
     candidates = [*find_software(parsed), *find_name_patterns(parsed.text)]
     if reads_grammar:
-        candidates += [*find_named_entities(parsed), *find_people_and_places(parsed)]
+        candidates += [*find_named_entities(parsed), *find_joined_names(parsed)]
+        candidates += find_people_and_places(parsed)
     else:
         candidates = list(keep_clear_forms(candidates))
     candidates += names

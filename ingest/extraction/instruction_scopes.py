@@ -50,7 +50,7 @@ _DIMENSIONS = {
     "tone": r"(?:formal|informal|casual|friendly|professional|neutral|playful)\w* "
     r"(?:tone|style|language)",
     "units": r"(?:metric|imperial|celsius|fahrenheit|kilomet\w+|miles)",
-    "form of address": r"(?:call|address|refer to) me (?:as )?\w+",
+    "form of address": r"(?<!n't )(?<!not )(?<!never )(?:call|address|refer to) me (?:as )?\w+",
 }
 _DIMENSION = re.compile(
     r"\b(?:"

@@ -114,6 +114,7 @@ _NEXT = {
 _SIGN = re.compile(
     rf"[{{}}|\t`~\\]|</|\S  +\S|-----|\b{_LEVEL}\b|\w=[\w\"']|;$"
     r"|\d:\d\d:\d\d|^(?:diff|---|\+\+\+|@@) |^(?:[^\n,;]+[,;]){2}"
+    r"|^[^\n,;]+[,;]\S[^\n,;]*\n[^\n,;]+[,;]\S"
     r"|^\s*(?:import|from|def|class|select|at|\$|>>>|goroutine|thread) "
     r"|\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP) |\b[A-Z]{5,} \("
     r"|Error|Exception|hereby|icense|ICENSE|\(\S{0,80}\)$|^\w+ install|^BEGIN:|^\s*[\w./-]+:$",

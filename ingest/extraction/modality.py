@@ -110,7 +110,8 @@ class ModalityReader(GovernorReader):
             has_to = self.parsed.lowers[predicate + 1 : predicate + 2] == ["to"]
             modality = self._classify_object(predicate, has_to=has_to)
         else:
-            modality = self._classify_phrase(token, predicate)
+            modality = ""
+        modality = modality or self._classify_phrase(token, predicate)
         return modality not in _GOVERNED and self.assess(predicate, [token]) == Stance()
 
     def _classify_object(self, verb: int, *, has_to: bool) -> str:
@@ -119,13 +120,18 @@ class ModalityReader(GovernorReader):
         To turn an offer down is an event, which is a fact.
         """
         modality = self.classify_by_context(verb, has_to=has_to)
-        return "" if modality == "denied" else modality or self.classify_word(verb)
+        if modality == "denied":
+            return ""
+        by_infinitive = get_modalities("verbs_before_to") if has_to else {}
+        word = self.parsed.lowers[verb]
+        return modality or by_infinitive.get(word) or self.classify_word(verb)
 
     def _classify_phrase(self, token: int, predicate: int) -> str:
         """Return what the nouns above a token say: "the idea of X", "the sale of X failed"."""
         for _ in range(_LEVELS):
             noun = self.parsed.heads[token]
-            if noun in {token, predicate} or self.parsed.tags[noun].startswith("VB"):
+            is_owner = token > predicate and self.parsed.deps[token] == "poss"  # "Acme's offer"
+            if noun in {token, predicate} or is_owner or self.parsed.tags[noun].startswith("VB"):
                 break
             if modality := self.classify_word(noun):
                 return modality
@@ -211,7 +217,9 @@ class ModalityReader(GovernorReader):
             below: The level below it, or the same.
         """
         modality, is_negative = reading
-        opening = self.read_opening(root)
+        closing = self.read_closing(root)
+        is_negative ^= closing == "denied"
+        opening = self.read_opening(root) or (closing if closing != "denied" else "")
         if opening:
             return Reading(modality or opening, is_negative)
         if self.is_question(root):

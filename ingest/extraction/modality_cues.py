@@ -30,8 +30,8 @@ _PHRASE_LINKS = frozenset(
 )
 _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
 _COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
+_CLAUSES = _COMPLEMENTS | {"advcl", "conj", "parataxis", "relcl"}
 _PHRASE_DEPTH = 12
-_HEDGE_TOKENS = 5
 _EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
 _UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
     f"{quantifier}{noun}"
@@ -140,18 +140,14 @@ class CueReader(SentenceForms):
                 return modalities[word]
             if word == "according" or self.parsed.lowers[child : child + 2] == ["as", "per"]:
                 return "reported"
-            if dep == "prep" and child < verb and self._is_imagined(child):
+            if dep == "prep" and child < verb and self.is_imagined(child):
                 return "supposed"
-            if hedge := self._read_hedge(child):
+            if hedge := self.read_hedge(child) or self.read_remark(child):
                 return hedge
+        inserted = (i for child in self.parsed.children[verb] for i in self.parsed.children[child])
+        if remark := next(filter(None, map(self.read_remark, inserted)), ""):
+            return remark  # "owns, I believe, a mill"
         return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
-
-    def _read_hedge(self, token: int) -> str:
-        """Return what a phrase about one's own knowledge says: "as far as I know"."""
-        first = min((token, *self.parsed.children[token]))
-        words = " ".join(self.parsed.lowers[first : first + _HEDGE_TOKENS]) + " "
-        hedges = get_modalities("hedges")
-        return next((hedges[hedge] for hedge in hedges if words.startswith(f"{hedge} ")), "")
 
     def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
         """Yield the adverbs that the parser gave to the subject: "Hopefully Kafka uses it"."""
@@ -165,16 +161,6 @@ class CueReader(SentenceForms):
         return (self.parsed.words[following] or [""])[0] == "," and (
             self.parsed.tags[following][-1] == "CC"
         )
-
-    def _is_imagined(self, preposition: int) -> bool:
-        """Return whether a phrase is about fiction or a condition: "in the novel", "in case"."""
-        if self.parsed.lowers[preposition] != "in":
-            return False
-        following = self.parsed.lowers[preposition + 1 : preposition + 3]
-        if following[:1] == ["case"]:
-            return following[1:] not in (["of"], [","])
-        nouns = {noun.removesuffix("s") for noun in self.list_cues(preposition)}
-        return not get_words("fiction").isdisjoint(nouns)
 
     def _read_time(self, verb: int) -> str:
         """Return whether a predicate belongs to another time than now."""
@@ -274,7 +260,8 @@ class CueReader(SentenceForms):
             return "requested"
         for child, word in self.find_cues(verb):
             # "I'd" may be "I had".
-            if word in modalities and self.parsed.tags[child] == "MD":
+            is_auxiliary = self.parsed.deps[child] not in _CLAUSES  # not "because it must"
+            if word in modalities and self.parsed.tags[child] == "MD" and is_auxiliary:
                 is_denial = is_negative and modalities[word] != "requested"
                 return "" if is_denial and word not in {"may", "might"} else modalities[word]
         return ""
@@ -308,7 +295,8 @@ class CueReader(SentenceForms):
             if self.parsed.tags[token].startswith("VB"):
                 break
             cues = self.list_cues(token)
-            if not cues.isdisjoint({"former", "once"}):
+            is_former = self.parsed.lowers[max(0, token - 2) : token] == ["ex", "-"]
+            if is_former or not cues.isdisjoint({"former", "once"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)

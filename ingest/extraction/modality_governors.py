@@ -149,15 +149,18 @@ class GovernorReader(CueReader):
         if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
             return Governor(verb)  # "Is the service using Kafka?"
         above = self.parsed.heads[verb]
-        is_gerund = self.parsed.deps[noun] == "pobj" and self.parsed.tags[token] == "VBG"
+        is_gerund = self.parsed.tags[token] == "VBG"
+        if is_gerund and self.parsed.deps[noun] == "nsubj" and noun == token - 1 in self.names:
+            return self._build_governor(verb, token)  # "Acme buying Globex would be a mistake"
+        is_gerund = is_gerund and self.parsed.deps[noun] == "pobj"
         if is_gerund and (modality := self.classify_word(above)):
             return Governor(above, modality)  # "the idea of him leading it"
         return Governor(is_negative=self.has_negation(noun))
 
     def _find_governor_of_adverbial(self, token: int, head: int) -> Governor | None:
         has_to, has_mark = self.has_to(token), self.has_mark(token)
-        if "that" in self.list_cues(token) and (modality := self._classify_subject(head)):
-            return Governor(head, modality)  # "Rumor has it that"
+        if modality := self._read_conjunction(token, head):
+            return Governor(head, modality)
         if self.parsed.tags[token] == "VB" and not has_to and not has_mark:
             return None if self.is_imperative(token) else Governor()
         modality = self._classify(head, token)
@@ -171,6 +174,14 @@ class GovernorReader(CueReader):
         if modality == PREMISE or has_to or is_complement:
             return Governor(head, modality)
         return Governor()
+
+    def _read_conjunction(self, token: int, head: int) -> str:
+        """Return what a conjunction makes of a clause: "Rumor has it that", "What breaks when"."""
+        cues = self.list_cues(token)
+        if "that" in cues:
+            return self._classify_subject(head)
+        is_question = "what" in self.list_cues(head) and self.parsed.tags[head] in {"VBZ", "VBP"}
+        return "supposed" if "when" in cues and is_question else ""
 
     def _is_preferred(self, verb: int) -> bool:
         """Return whether a verb says what would be nice: "I would prefer", "it'd be great"."""
@@ -204,7 +215,14 @@ class GovernorReader(CueReader):
         if "forward" in self.list_cues(governor):
             return Governor(governor, "wished")
         by_context = self.classify_by_context(governor, has_to=False)
-        return Governor(governor, by_context or self.classify_word(governor))
+        modality = by_context or self.classify_word(governor)
+        return Governor(governor, modality or self._classify_object_before(preposition))
+
+    def _classify_object_before(self, preposition: int) -> str:
+        """Return what the object before a preposition says: "changed her mind about joining"."""
+        noun = preposition - 1
+        is_object = noun >= 0 and self.parsed.deps[noun] == "dobj"
+        return self.classify_word(noun) if is_object else ""
 
     def _build_governor(self, head: int, token: int) -> Governor:
         modality, verb = self._classify(head, token), self.parsed.heads[head]
@@ -266,9 +284,11 @@ class GovernorReader(CueReader):
         return None
 
     def _classify_subject(self, verb: int) -> str:
-        """Return what the subject makes of a clause: "the rumor goes that"."""
+        """Return what the subject makes of a clause: "the rumor goes that", "the film shows"."""
         subject = self.find_subject(verb)
-        return get_modalities("nouns").get(self.parsed.lowers[subject], "") if subject >= 0 else ""
+        word = self.parsed.lowers[subject] if subject >= 0 else ""
+        is_fiction = word.removesuffix("s") in get_words("fiction") and subject not in self.names
+        return "supposed" if is_fiction else get_modalities("nouns").get(word, "")
 
     def _classify_copula(self, verb: int, token: int) -> str:
         """Return what "is" makes of its complement: "is false that", "the plan is to"."""

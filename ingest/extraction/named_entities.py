@@ -43,6 +43,7 @@ _EDGE_CHARACTERS = " \t\n\"'“”‘’`.,;:!?()[]{}<>*_~-–—…"
 _NOT_IN_NAMES = re.compile(
     r"[;|/\\<>=+*#@~^_{}\[\]→⇒…–—%$]+|\s*\n\s*|\S*://\S*|\S+@\S+|w/|\S*\d+[:/]\S*"
 )
+_SHORT_PARTS = re.compile(r"[A-Z]{1,2}/[A-Z]{1,2}")  # "AC/DC"; longer parts are two names
 _CODE = re.compile(r"[{};=]|\w\(")  # in what the recognizer takes for a name
 _ELIDED = re.compile(r"(?:d|dell)['’]\w", re.IGNORECASE)  # "d'Arc"
 # "Karl von der Heide". "De" and "la" are in names of places, too.
@@ -103,6 +104,9 @@ def _find_first_name(parsed: ParsedText, first: int, end: int) -> int:
 
 def _split_span(parsed: ParsedText, first: int, end: int, kind: str) -> Iterator[tuple[int, int]]:
     """Yield the names in a span: "Faro and Basel", "Kiel to Oslo" are two."""
+    if kind == "organization" and _SHORT_PARTS.fullmatch("".join(parsed.words[first:end])):
+        yield first, end
+        return
     for start, stop in split_at_signs(parsed, first, end):
         joints = [
             token
@@ -168,8 +172,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         or (end - first > 1 and parsed.lowers[first] in _TITLES and kind != "work")
     ):
         first += 1
-    while first < end and parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}:
-        end -= 1
+    end = _trim_end(parsed, first, end, kind)
     if first == end:
         return []
     if kind == "person" and (
@@ -197,6 +200,23 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
         return []
     rule = f"ner:{kind}" if " " in name else f"ner:{kind}_word"  # A single word is less certain.
     return [EntityCandidate(start, stop, kind, rule, Tier.NAMED_ENTITY)]
+
+
+def _trim_end(parsed: ParsedText, first: int, end: int, kind: str) -> int:
+    """Return the end of a name without "'s" and "and".
+
+    A genitive that no noun follows is a part of the name of a firm: "lunch at Nando's".
+    """
+    while first < end and parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}:
+        end -= 1
+    is_in_name = (
+        first < end < len(parsed.words)
+        and kind == "organization"
+        and parsed.lowers[end] in {"'s", "’s"}
+        and parsed.tags[end] == "POS"
+        and parsed.deps[end - 1] != "poss"
+    )
+    return end + 1 if is_in_name else end
 
 
 def _is_common_word(parsed: ParsedText, i: int) -> bool:

@@ -91,7 +91,8 @@ def _get_lemmas() -> dict[str, str]:
 
 def _build_past_and_ing_forms(verb: str) -> tuple[str, ...]:
     if verb.endswith("e"):
-        return verb + "d", verb[:-1] + "ing"
+        stem = verb[:-2] + "y" if verb.endswith("ie") else verb[:-1]
+        return verb + "d", stem + "ing"
     if verb.endswith("y") and verb[-2] not in "aeiou":
         return verb[:-1] + "ied", verb + "ing"
     doubled = verb + verb[-1]

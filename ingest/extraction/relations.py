@@ -322,7 +322,9 @@ class _RelationReader(VerbPhraseReader):
             )
         )
         names = {
-            mention: self.parsed.text[self.spans[mention].start : self.spans[mention].end]
+            mention: self.parsed.text[
+                self.spans[mention].start : self.spans[mention].end
+            ].casefold()
             for mention in mentions
         }
         connected = {

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
+from itertools import islice
 
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
@@ -17,8 +18,13 @@ _SENTENCE_ENDS = frozenset({".", "!", ";", "…"})
 _TAGS_BEFORE_QUESTION = frozenset({"UH", "CC", "RB", ",", "WRB", "WP"})
 # After these, the auxiliary comes first in a statement: "never has it used".
 _INVERTING_WORDS = frozenset({"only", "never", "nor", "so", "neither", "here", "there"})
+_OBJECTS = frozenset({"dobj", "ccomp", "xcomp", "attr"})
 _BULLETS = frozenset({"-", "*", "•", "–", "["})
 _HEADING_TOKENS = 4
+_OPENING_TOKENS, _HEDGE_TOKENS = 4, 5
+_PHRASE_TOKENS = 12
+_CLOSING_TOKENS = 4  # "A uses B - not" has more
+_BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 
 
 class SentenceForms:
@@ -117,7 +123,11 @@ class SentenceForms:
         if "please" in self.list_cues(verb):
             return True
         return self.parsed.tags[verb] in {"VB", "VBP"} and not any(
-            (self.parsed.deps[child] in _SUBJECTS and child < verb)
+            (
+                self.parsed.deps[child] in _SUBJECTS
+                and child < verb
+                and ":" not in self.parsed.words[child:verb]
+            )
             or (self.parsed.deps[child] == "aux" and self.parsed.lowers[child] not in {"do", "let"})
             for child in self.parsed.children[verb]
         )
@@ -132,18 +142,22 @@ class SentenceForms:
     def read_opening(self, token: int) -> str:
         """Return what the first words of the sentence of a token say: "Suppose", "What if".
 
-        The parser often takes the verb for a part of the name after it.
+        The parser often takes the verb for a part of the name after it. "You are" before a name
+        gives a role to the reader.
         """
         first, _ = self.find_sentence(token)
-        words = self.parsed.lowers[first : first + 2]
+        openings = get_modalities("openings")
+        words = " ".join(self.parsed.lowers[first : first + _OPENING_TOKENS]) + " "
+        opening = next((openings[i] for i in openings if words.startswith(f"{i} ")), "")
         is_name = first in self.names and not {first + 1, first + 2} <= set(self.names)
-        is_condition = words == ["what", "if"] or (
-            words[0] in get_words("conditional_imperatives") and not is_name
+        is_condition = self.parsed.lowers[first] in get_words("conditional_imperatives")
+        is_role = self.parsed.lowers[first] == "you" and (
+            self.parsed.lowers[first + 1] in FORMS_OF_BE and first + 2 in self.names
         )
-        words = [word for word in self.parsed.lowers[first:token] if word not in _BULLETS]
-        if words[:1] in (["todo"], ["fixme"], ["]"]):
+        words_before = [i for i in self.parsed.lowers[first:token] if i not in _BULLETS]
+        if words_before[:1] in (["todo"], ["fixme"], ["]"]):
             return "planned"
-        return "supposed" if is_condition else ""
+        return opening or ("supposed" if is_role or (is_condition and not is_name) else "")
 
     def read_heading(self, token: int) -> str:
         """Return what the words before a colon at the start of the sentence say: "Plan: ..."."""
@@ -154,3 +168,52 @@ class SentenceForms:
         heading = words[: words.index(":")] if ":" in words else []
         modalities = get_modalities("nouns")
         return next((modalities[word] for word in heading if word in modalities), "")
+
+    def read_closing(self, token: int) -> str:
+        """Return what the last word of a sentence says: "(unconfirmed)", "- allegedly", "- not"."""
+        first, end = self.find_sentence(token)
+        while end > first and not self.parsed.words[end - 1][0].isalnum():
+            end -= 1
+        if end - first < _CLOSING_TOKENS or self.parsed.words[end - 2] not in _BEFORE_CLOSING:
+            return ""
+        word = self.parsed.lowers[end - 1]
+        modality = get_modalities("adverbs").get(word) or get_modalities("adjectives").get(word, "")
+        return "denied" if word == "not" else modality
+
+    def read_hedge(self, token: int) -> str:
+        """Return what a phrase about one's own knowledge says: "as far as I know"."""
+        first = min((token, *self.parsed.children[token]))
+        words = " ".join(self.parsed.lowers[first : first + _HEDGE_TOKENS]) + " "
+        hedges = get_modalities("hedges")
+        return next((hedges[hedge] for hedge in hedges if words.startswith(f"{hedge} ")), "")
+
+    def read_remark(self, verb: int) -> str:
+        """Return what a remark beside a statement says: "it is said", "or so I heard"."""
+        dep, first = self.parsed.deps[verb], min((verb, *self.parsed.children[verb]))
+        if dep == "conj":
+            return "reported" if self.parsed.lowers[first - 1 : first + 1] == ["or", "so"] else ""
+        is_inserted = "," in self.parsed.words[max(0, first - 1) : first + 1]
+        if not (dep == "parataxis" or (dep == "ccomp" and is_inserted)) or any(
+            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[verb]
+        ):
+            return ""
+        subject = self.find_subject(verb)
+        noun = self.parsed.lowers[subject] if subject >= 0 else ""
+        modality = get_modalities("verbs").get(self.parsed.lowers[verb], "")
+        modality = modality or get_modalities("nouns").get(noun, "")  # "so the story goes"
+        return modality if modality in {"reported", "supposed"} else ""
+
+    def is_imagined(self, preposition: int) -> bool:
+        """Return whether a phrase is about fiction or a condition: "in the novel", "in case"."""
+        if self.parsed.lowers[preposition] != "in":
+            return False
+        following = self.parsed.lowers[preposition + 1 : preposition + 3]
+        if following[:1] == ["case"]:
+            return following[1:] not in (["of"], [","])
+        phrase = [preposition]
+        for token in phrase:
+            if self.parsed.lowers[token].removesuffix("s") in get_words("fiction"):
+                return True
+            children = (i for i, _ in self.find_cues(token) if self.parsed.tags[i][0] != "V")
+            phrase += islice(children, _PHRASE_TOKENS - len(phrase))
+        return False

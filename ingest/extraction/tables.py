@@ -44,7 +44,7 @@ def _find_separated(lines: Sequence[str]) -> tuple[int, int] | None:
     for separator in _SEPARATORS:
         counts = [line.count(separator) if _is_separated(line, separator) else 0 for line in lines]
         run = _find_longest_run(counts)
-        if run[1] - run[0] >= _MIN_ROWS and counts[run[0]] >= (1 if separator == "\t" else 2):
+        if run[1] - run[0] >= _MIN_ROWS:
             return run
     return None
 
@@ -52,7 +52,12 @@ def _find_separated(lines: Sequence[str]) -> tuple[int, int] | None:
 def _is_separated(line: str, separator: str) -> bool:
     cells = line.split(separator)
     spaced = sum(cell.startswith(" ") for cell in cells)
-    return len(cells) > 1 and spaced * 2 < len(cells) and max(map(len, cells)) <= _MAX_CELL
+    is_pair = len(cells) == 2 and all(map(str.strip, cells))  # not "int x;"
+    return (
+        (len(cells) > 2 or is_pair)
+        and spaced * 2 < len(cells)
+        and max(map(len, cells)) <= _MAX_CELL
+    )
 
 
 def _find_aligned(lines: Sequence[str]) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def serve(session: Session, host: str, port: int) -> None:
     session.check_store(may_create=True)
     settings = ServiceSettings.from_environment(**arguments)
     try:
-        server.serve(
+        has_ended = server.serve(
             settings,
             lambda service_settings, secret: create_service(service_settings, secret=secret),
             host=host,
@@ -57,6 +58,10 @@ def serve(session: Session, host: str, port: int) -> None:
                 "another process serves this store, and is starting or stopping: try again"
             ) from None
         click.echo(f"already served on {running.address.url} by process {running.address.pid}")
+        return
+    if not has_ended:
+        sys.stderr.flush()
+        os._exit(0)
 
 
 @click.group()

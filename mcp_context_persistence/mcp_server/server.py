@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import anyio.to_thread
@@ -42,7 +43,7 @@ from mcp_context_persistence.mcp_server import completion, resources
 from mcp_context_persistence.mcp_server.memory import FindMemory
 from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.mcp_server.prompts import PROMPTS
-from mcp_context_persistence.mcp_server.tool import Call, MemoryTool, ServerInfo
+from mcp_context_persistence.mcp_server.tool import Call, MemoryTool, RunInThread, ServerInfo
 
 log = logging.getLogger(__name__)
 
@@ -70,15 +71,15 @@ class ServerOptions:
         read_only: Whether tools that write are left out.
         secret: Signs the tokens of `forget`; None makes one for this process. Servers that answer
             for each other must have the same.
-        threads: Calls that run at the same time; None means as many as the event loop allows all
-            its applications together.
+        run_in_thread: Runs a call in a thread; None means a thread of this server, which has
+            `ASYNC_THREADS` at most.
     """
 
     profile: str = "small"
     tools: Sequence[str] | None = None
     read_only: bool = False
     secret: bytes | None = None
-    threads: int | None = limits.ASYNC_THREADS
+    run_in_thread: RunInThread | None = None
 
 
 class _Messages:
@@ -207,7 +208,7 @@ class MemoryServer(MCPServer[Any]):
                 return read(Call(client=client, server=self._info))
 
         try:
-            return await anyio.to_thread.run_sync(work, limiter=self._info.threads)
+            return cast("T", await self._info.run_in_thread(work))
         except (NotFoundError, ValidationError, LookupError, UnicodeError) as error:
             text = "the id is not valid" if isinstance(error, UnicodeError) else str(error)
             raise MCPError(INVALID_PARAMS, text) from None
@@ -241,7 +242,8 @@ def build_server(
         profile=options.profile if options.tools is None else "custom",
         tool_names=tuple(spec.name for spec in specs),
         secret=options.secret or secrets.token_bytes(32),
-        threads=None if options.threads is None else anyio.CapacityLimiter(options.threads),
+        run_in_thread=options.run_in_thread
+        or partial(anyio.to_thread.run_sync, limiter=anyio.CapacityLimiter(limits.ASYNC_THREADS)),
     )
     hint = CacheHint(ttl_ms=LIST_MILLISECONDS, scope="private")
     return MemoryServer(

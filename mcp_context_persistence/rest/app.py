@@ -1,13 +1,19 @@
 """The REST application."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    nullcontext,
+)
 from dataclasses import dataclass
 from typing import Any
 
 from anyio import CapacityLimiter
-from anyio.to_thread import current_default_thread_limiter, run_sync
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.datastructures import Headers
@@ -98,14 +104,14 @@ class _Endpoint:
         await self._app(scope, receive, send)
 
 
-BuildDoors = Callable[[ClientPool], Sequence[Door]]
+BuildDoors = Callable[[Service], Sequence[Door]]
 
 
 def create_app(
     settings: ServiceSettings | None = None,
     *,
     secret: LocalSecret | None = None,
-    build_doors: BuildDoors = lambda _clients: (),
+    build_doors: BuildDoors = lambda _service: (),
 ) -> FastAPI:
     """Return the application; it opens the store when it starts.
 
@@ -120,23 +126,30 @@ def create_app(
     settings = settings or ServiceSettings.from_environment()
     credentials, metrics = Credentials(settings, secret), RequestMetrics()
     clients, threads = ClientPool(settings), CallThreads(settings.threads)
-    readiness, doors = Readiness(clients, settings.namespace), list(build_doors(clients))
+    service = Service.create(
+        clients, threads, credentials.keys.secret if credentials.keys else None
+    )
+    readiness, doors = Readiness(clients, settings.namespace), list(build_doors(service))
     if secret is not None:
         doors.append(Door(path=calls.PATH, app=LocalCalls(clients, threads)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        current_default_thread_limiter().total_tokens = settings.threads
         readiness.start()
         await run_sync(app.openapi)  # which takes a while
+        may_wait = True
         try:
             async with AsyncExitStack() as running:
                 for door in doors:
                     await running.enter_async_context(door.run())
-                yield
+                try:
+                    yield
+                except asyncio.CancelledError:  # after a second Ctrl-C
+                    may_wait = False
         finally:
-            await run_sync(readiness.stop)
-            await run_sync(clients.close)
+            if may_wait:
+                await run_sync(readiness.stop)
+                await run_sync(clients.close)
             threads.close()
 
     app = FastAPI(
@@ -149,9 +162,7 @@ def create_app(
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
-    app.state.service = Service.create(
-        clients, threads, credentials.keys.secret if credentials.keys else None
-    )
+    app.state.service = service
     _add_routes(app, metrics, doors)
     app.middleware_stack = Guard(
         Routes(app.router, app.routes),

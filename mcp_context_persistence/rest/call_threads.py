@@ -2,11 +2,13 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from anyio import CancelScope
 
 from mcp_context_persistence.kg import thread_start
 
@@ -37,7 +39,8 @@ class CallThreads:
             if self._started < min(self._running, self._count):
                 self._start()
             self._queue.put(partial(_answer, call, loop, answer))
-            result, error = await answer
+            with CancelScope(shield=True):  # who leaves has the thread until the call ends
+                result, error = await answer
         finally:
             self._running -= 1
         if error is not None:
@@ -46,6 +49,12 @@ class CallThreads:
             finally:
                 del error  # it refers to this frame
         return result  # type: ignore[no-any-return]  # what the function returned
+
+    async def iterate(self, items: Iterator[T]) -> AsyncIterator[T]:
+        """Yield the items of an iterator, each of which is made in a thread."""
+        end = object()
+        while (item := await self.run(next, items, end)) is not end:
+            yield cast("T", item)
 
     def close(self) -> None:
         """End the threads when they have made the calls that wait."""

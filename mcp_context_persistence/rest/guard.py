@@ -20,10 +20,16 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError, replay
 from mcp_context_persistence.rest.callers import Caller, Credentials
-from mcp_context_persistence.rest.problems import ProblemError, from_client_error, make_failure
+from mcp_context_persistence.rest.origins import Origins, cut_port
+from mcp_context_persistence.rest.problems import (
+    ProblemError,
+    from_client_error,
+    make_failure,
+    make_interruption,
+)
 from mcp_context_persistence.rest.request_rate import RequestRate
 from mcp_context_persistence.rest.shares import CLOSE, Shares
-from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings, is_loopback
+from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings
 
 if TYPE_CHECKING:
     from mcp_context_persistence.rest.request_metrics import RequestMetrics
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
 SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-client-ip", "via")  # how names begin
 RESPONSE_CHUNK_BYTES = 65_536  # of a response that are sent together
+EXPECTED = (ProblemError, ContextPersistenceError, asyncio.CancelledError)
 
 Answer = Callable[[Headers], Awaitable[Response]]
 
@@ -58,6 +65,7 @@ class Guard:
         """
         self._app, self._settings, self._credentials = app, settings, credentials
         self._metrics, self._open_answers = metrics, open_answers
+        self._origins = Origins(settings.origins)
         self._rate = RequestRate(settings.requests_per_minute)
         self._bodies = BodyReader(settings.body_bytes)
         self._shares = Shares(threads=settings.threads, waiting=settings.waiting)
@@ -72,6 +80,7 @@ class Guard:
             return
         request_id = uuid.uuid4().hex
         scope.setdefault("state", {})["request_id"] = request_id
+        request_headers = Headers(scope=scope)
         with self._metrics.observe(scope) as observation:
 
             async def send_marked(message: Message) -> None:
@@ -81,27 +90,29 @@ class Guard:
                     headers["X-Request-Id"] = request_id
                     headers["X-Content-Type-Options"] = "nosniff"
                     headers.setdefault("Cache-Control", "private, no-cache")
+                    self._origins.mark(request_headers, headers)
                 await _send_in_time(send, message)
 
             try:
                 await self._let_in(scope, receive, send_marked)
             except ClientLeftError:
                 pass  # nobody reads an answer
-            except ProblemError as problem:
-                await problem.respond(request_id)(scope, receive, send_marked)
-            except ContextPersistenceError as error:
-                response = from_client_error(error).respond(request_id)
-                await response(scope, receive, send_marked)
-            except Exception:
+            except BaseException as error:
                 if not observation.is_answered:
-                    await make_failure().respond(request_id)(scope, receive, send_marked)
-                raise
+                    problem = _make_problem(error)
+                    await problem.respond(request_id)(scope, receive, send_marked)
+                if not isinstance(error, EXPECTED):
+                    raise
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         host = self._check_host(headers)
-        self._check_origin(headers)
+        self._origins.check(headers)
         self._check_framing(headers)
+        preflight = self._origins.answer_preflight(scope["method"], headers)
+        if preflight is not None:
+            await preflight(scope, receive, send)
+            return
         scope["path"] = _read_path(scope)
         answer = self._open_answers.get(scope["path"])
         if answer is not None and scope["method"] in {"GET", "HEAD"}:
@@ -132,26 +143,13 @@ class Guard:
         values = headers.getlist("host")
         if len(values) != 1:
             raise ProblemError("bad-request", "the header Host must be there once")
-        host = _cut_port(values[0].lower())
+        host = cut_port(values[0].lower())
         if host not in LOOPBACK_HOSTS and host not in self._settings.hosts:
             raise ProblemError(
                 "wrong-host",
                 "the service does not have this host name; add it to CONTEXT_API_HOSTS",
             )
         return host
-
-    def _check_origin(self, headers: Headers) -> None:
-        """Refuse pages of other sites: a browser sends its own credentials for them."""
-        if "origin" not in headers and headers.get("sec-fetch-site") == "cross-site":
-            raise ProblemError("forbidden", "pages of other sites may not call")
-        for origin in headers.getlist("origin"):
-            scheme, _, rest = origin.lower().partition("://")
-            is_local = scheme in {"http", "https"} and is_loopback(_cut_port(rest))
-            if not is_local and origin.lower() not in self._settings.origins:
-                raise ProblemError(
-                    "forbidden",
-                    "this origin may not call; add it to CONTEXT_API_ORIGINS",
-                )
 
     def _check_framing(self, headers: Headers) -> None:
         """Refuse a request whose length two servers could read differently."""
@@ -172,6 +170,16 @@ class Guard:
             retryable=True,
             headers={"Retry-After": str(math.ceil(seconds))},
         )
+
+
+def _make_problem(error: BaseException) -> ProblemError:
+    if isinstance(error, ProblemError):
+        return error
+    if isinstance(error, ContextPersistenceError):
+        return from_client_error(error)
+    if isinstance(error, asyncio.CancelledError):  # the service ends without waiting for the call
+        return make_interruption()
+    return make_failure()
 
 
 async def _send_in_time(send: Send, message: Message) -> None:
@@ -199,11 +207,6 @@ def _split(message: Message) -> Iterator[Message]:
         end = start + RESPONSE_CHUNK_BYTES
         has_more = end < len(body) or message.get("more_body", False)
         yield {**message, "body": body[start:end], "more_body": has_more}
-
-
-def _cut_port(address: str) -> str:
-    name, _, port = address.rpartition(":")
-    return name if name and port.isascii() and port.isdigit() else address
 
 
 def _read_authorization(headers: Headers) -> str | None:

@@ -147,6 +147,17 @@ def make_failure() -> ProblemError:
     return ProblemError("failed", "the log of the service says why", outcome="unknown")
 
 
+def make_interruption() -> ProblemError:
+    """Return the problem of a request whose call goes on when the service ends."""
+    return ProblemError(
+        "unavailable",
+        "the service was stopped during the request",
+        retryable=True,
+        outcome="unknown",
+        headers={"Connection": "close"},
+    )
+
+
 def from_http_error(error: HTTPException) -> ProblemError:
     """Return the problem for an error of the framework, whose text may have what was sent."""
     if isinstance(error, ProblemError):

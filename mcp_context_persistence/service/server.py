@@ -61,8 +61,10 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     report: Report = lambda _address: None,
-) -> None:
-    """Serve until SIGTERM or SIGINT; then answer what is being answered, and close the store.
+) -> bool:
+    """Serve until a signal comes; then answer what is being answered, and close the store.
+
+    The signals are SIGTERM, SIGINT and SIGHUP. After a second SIGINT, nothing more is answered.
 
     Args:
         settings: What is served, and to whom.
@@ -70,6 +72,10 @@ def serve(
         host: Address to listen on.
         port: Port to listen on; 0 means a free one.
         report: Is called when the service listens.
+
+    Returns:
+        Whether all calls have ended. If not, threads may still run a model, and Python would abort
+        at the end of the process: end it with `os._exit`.
 
     Raises:
         AlreadyRunningError: Another process serves the store.
@@ -91,8 +97,9 @@ def serve(
             _raise_file_limit()
             digest = digest_settings(settings.config)
             server = _Server(configure(make_app(settings, secret)), lease, digest, report)
-            with _quiet_signals():
+            with _handled_signals(server):
                 server.run(sockets=[listener])
+            return not server.force_exit
         finally:
             listener.close()
     finally:
@@ -176,14 +183,20 @@ def _raise_file_limit() -> None:
 
 
 @contextmanager
-def _quiet_signals() -> Iterator[None]:
-    """Let the block end when uvicorn raises the signal again that it was stopped with."""
+def _handled_signals(server: uvicorn.Server) -> Iterator[None]:
+    """End the server also when its terminal is closed.
+
+    uvicorn handles the other signals, and raises them again when it has ended: then they do
+    nothing.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     handlers = {
         number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)
     }
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # it is not with `nohup`
+        handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, server.handle_exit)
     try:
         yield
     finally:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 KEYS_NAME = "api_keys.json"
 KEYS_VARIABLE = "CONTEXT_API_KEYS_FILE"
 NUMBERS = {"requests_per_minute": 1_000_000, "threads": 256}  # of the environment, at most
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,7 @@ class ServiceSettings:
         environment: dict[str, Any] = {
             "namespace": os.environ.get("CONTEXT_API_NAMESPACE") or "default",
             "hosts": _split(os.environ.get("CONTEXT_API_HOSTS", "")),
-            "origins": _split(os.environ.get("CONTEXT_API_ORIGINS", "")),
+            "origins": _read_origins(os.environ.get("CONTEXT_API_ORIGINS", "")),
             "redis_url": os.environ.get("CONTEXT_API_REDIS_URL") or None,
         }
         for name, largest in NUMBERS.items():
@@ -120,6 +122,17 @@ def is_loopback(host: str) -> bool:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(item.strip().lower() for item in text.split(",") if item.strip())
+
+
+def _read_origins(text: str) -> tuple[str, ...]:
+    """Return origins in the form in which browsers send them; another form would never match."""
+    origins = _split(text)
+    if not all(_ORIGIN.fullmatch(origin) for origin in origins):
+        raise ValidationError(
+            "CONTEXT_API_ORIGINS must be origins with a scheme and without a path, such as "
+            "https://memory.example"
+        )
+    return origins
 
 
 def _read_number(name: str, text: str, largest: int) -> int:

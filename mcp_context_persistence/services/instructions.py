@@ -7,10 +7,10 @@ from typing import Any, cast, get_args
 
 from mcp_context_persistence.ingest.extraction.instruction_cues import (
     InstructionSentence,
-    Kind,
     describe_instruction,
     find_instructions,
 )
+from mcp_context_persistence.ingest.extraction.instruction_wordings import Kind
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError

@@ -18,8 +18,12 @@ from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_word
 
 STOP_WORDS = read_stop_words(ENGLISH)
 _SHORTEST_STEMMED = 4
-# An IBAN or the number of a card: texts have them in groups of four, too.
-_GROUPED = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}|[0-9]{16}")
+# An IBAN: texts have it in groups of four, too.
+_IBAN = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}")
+# The number of a card, a phone or a tax payer: texts have it in groups of three or four, too.
+_GROUPED = re.compile(
+    r"(?:(?P<letters>[a-z]{1,4})(?=[0-9]{6})|(?=[0-9]{8}))(?P<digits>[0-9]{6,16})"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +82,7 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
         if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):
             names.add(word)
             variants[word] = (word + terms.NAME_MARK,)
-        if _GROUPED.fullmatch(word):
-            variants[word] = (word, *_split_into_fours(word))
+        variants[word] += tuple(_list_groups(word))
         counts[word] += 1
     words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)
@@ -106,8 +109,18 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     )
 
 
-def _split_into_fours(characters: str) -> Iterable[str]:
-    return (characters[at : at + 4] for at in range(0, len(characters), 4))
+def _list_groups(word: str) -> Iterable[str]:
+    """Return the groups of characters in which texts have a long number: "ATU 6389 1204"."""
+    if _IBAN.fullmatch(word):
+        return _split(word, 4)
+    if match := _GROUPED.fullmatch(word):
+        letters, digits = match.groups()
+        return dict.fromkeys(filter(None, [letters, *_split(digits, 4), *_split(digits, 3)]))
+    return ()
+
+
+def _split(characters: str, size: int) -> list[str]:
+    return [characters[at : at + size] for at in range(0, len(characters), size)]
 
 
 def _find_stems(words: Iterable[str], variants: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -1,11 +1,13 @@
 """The words of candidates that a query has: how many, how rare, and which identifiers."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.irregular_forms import FORM_WEIGHT
+from mcp_context_persistence.kg.text.languages import UNSPACED_CHARACTERS
 from mcp_context_persistence.kg.text.normalization import fold
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.terms import tokenize
@@ -16,13 +18,16 @@ Floats = NDArray[np.float64]
 K1, B = 1.2, 0.75  # Robertson and Zaragoza 2009
 _LONGEST_UNSTEMMED = 3  # letters
 _LONGEST_ENDING = 5
+_PAIR = 2
+_UNSPACED = re.compile(f"[{UNSPACED_CHARACTERS}]")
 _SHORTEST_SPACED = 5  # characters of an identifier that a text may have with spaces in it
 
 
 class WordCounts:
     """How often the query's words are in the texts, `matrix` of `(texts, words)`.
 
-    A word stands for all that begin like its stem; another irregular form of it counts half.
+    A word stands for all that begin like its stem; another irregular form of it counts half, and so
+    does another form of a word that is not English, where a text has the word itself.
     """
 
     def __init__(
@@ -50,16 +55,23 @@ class WordCounts:
                     if len(word) <= longest and word.startswith(prefix):
                         columns[word] = column
                         break
+        columns |= _find_pairs(words_by_text, [prefix for prefix, _ in roots])
         weights: dict[str, float] = {}
+        is_graded = np.zeros(len(roots), dtype=bool)
         for word in words:
             other_forms = forms.get(word, ()) if forms else ()
             column = roots.index(_find_root(word, stems.get(word)))
+            if word in stems and word in columns:  # The stem may be another word: "iban", "ibanez".
+                is_graded[column] = True
+                weights |= {other: FORM_WEIGHT for other in columns if columns[other] == column}
+                weights[word] = 1.0
             weights |= {form: FORM_WEIGHT for form in other_forms if form not in columns}
             columns = dict.fromkeys(other_forms, column) | columns
         self.matrix = np.zeros((len(words_by_text), len(roots)))
         for row, text in enumerate(words_by_text):
             for word in filter(columns.__contains__, text):
                 self.matrix[row, columns[word]] += weights.get(word, 1.0)
+        self._is_graded = is_graded
         texts_with_word = (self.matrix > 0).sum(axis=0)
         self._rarity = np.log(
             1 + (len(words_by_text) - texts_with_word + 0.5) / (texts_with_word + 0.5)
@@ -75,9 +87,29 @@ class WordCounts:
         return scores
 
     def measure_coverage(self, counts: Floats) -> Floats:
-        """Return the share of the query's words that each text has."""
-        shares: Floats = ((counts > 0) * self._rarity).sum(axis=1) / (self._rarity.sum() or 1.0)
+        """Return the share of the query's words that each text has.
+
+        Of a word that is not English, other forms cover half.
+        """
+        covered = np.where(self._is_graded, np.minimum(counts, 1.0), counts > 0)
+        shares: Floats = (covered * self._rarity).sum(axis=1) / (self._rarity.sum() or 1.0)
         return shares
+
+
+def _find_pairs(words_by_text: Sequence[Sequence[str]], roots: Sequence[str]) -> dict[str, int]:
+    """Return the pairs of characters that have one of a query of single characters.
+
+    Without spaces between words, "傘" has no pair, and "私の傘は" has "の傘" and "傘は".
+    """
+    if not all(map(_UNSPACED.fullmatch, roots)):
+        return {}
+    single = {root: column for column, root in enumerate(roots)}
+    return {
+        word: single[character]
+        for word in set[str]().union(*words_by_text)
+        for character in reversed(word)
+        if len(word) == _PAIR and character in single
+    }
 
 
 def _find_root(word: str, known_stem: str | None) -> tuple[str, int]:

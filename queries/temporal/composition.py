@@ -1,7 +1,7 @@
 """Expressions that belong together: "Monday of last week", "last year in May", "Friday, 3 May"."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -52,7 +52,28 @@ def merge_expressions(
             merged[-1:] = _share_year(expression, current, merged[-1], following, gap)
         else:
             merged.append(expression)
-    return merged[::-1]
+    return list(_share_prepositions(text, merged[::-1]))
+
+
+def _share_prepositions(
+    text: str, expressions: Sequence[TimeExpression]
+) -> Iterator[TimeExpression]:
+    """Yield expressions; only the first year of a list needs a preposition: "in 2019 and 2021"."""
+    previous: TimeExpression | None = None
+    for expression in expressions:
+        shared = expression
+        if previous and _is_year(previous) and _is_year(expression):
+            gap = _LIST.fullmatch(text[previous.end : expression.start])
+            is_date = read_context(text, previous, floor=0).is_date
+            if gap and not gap["preposition"] and is_date:
+                shared = replace(expression, prepositions=None)
+        yield shared
+        previous = shared
+
+
+def _is_year(expression: TimeExpression) -> bool:
+    first, last = expression.ranges[0] if len(expression.ranges) == 1 else (date.min, date.min)
+    return (first, last) == build_months(first.year, 1, 12)
 
 
 def _compose(

@@ -30,6 +30,8 @@ class RunningService:
     port: int
     app: Any
     settings: ServiceSettings
+    server: uvicorn.Server
+    thread: threading.Thread
 
     @property
     def url(self) -> str:
@@ -58,7 +60,8 @@ def run_service(
     server = uvicorn.Server(configure(app))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
-    service = RunningService(port=listener.getsockname()[1], app=app, settings=settings)
+    port = listener.getsockname()[1]
+    service = RunningService(port=port, app=app, settings=settings, server=server, thread=thread)
     try:
         with service.open_client() as client:
             wait_until_ready(client, path)

@@ -104,6 +104,9 @@ def test_a_file_is_made_where_there_is_none(tmp_path, name):
     assert entry["args"][-3:] == ["--namespace", "work", "--read-only"]
     assert path.stat().st_mode & 0o777 == 0o600
     assert ".local/share" in entry["args"][2]
+    undone = run(tmp_path, "uninstall", "--for", name)
+    assert undone.returncode == 0, undone.stderr
+    assert not parse(assistant, path).get(assistant.section)
 
 
 @pytest.mark.parametrize("name", ASSISTANTS)
@@ -239,6 +242,14 @@ def test_toml_tables_in_any_order_keep_the_rest(names, comments):
     assert {key: item for key, item in after.items() if item} == {
         key: item for key, item in before.items() if item
     }
+
+
+def test_dates_of_a_toml_file_stay(tmp_path):
+    path = tmp_path / "config.toml"
+    path.write_text("seen = 2026-01-02T03:04:05Z\n")
+    files.write(files.plan_install(ASSISTANTS["codex"], path, ENTRY))
+    files.write(files.plan_uninstall(ASSISTANTS["codex"], path))
+    assert path.read_text().strip() == "seen = 2026-01-02T03:04:05Z"
 
 
 def test_forms_that_cannot_be_changed_are_refused(tmp_path):

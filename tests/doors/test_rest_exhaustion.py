@@ -49,7 +49,7 @@ def world(tmp_path_factory):
 
     settings = replace(SETTINGS, keys_file=keys.path, threads=4, waiting=4)
     with run_service(
-        settings, path="/healthz", build_doors=lambda _clients: [Door(path="/wait", app=wait)]
+        settings, path="/healthz", build_doors=lambda _service: [Door(path="/wait", app=wait)]
     ) as service:
         yield service, tokens, released
 

@@ -1,10 +1,16 @@
 """The guard stands before every door of the service, and keys close it at once."""
 
 import contextlib
+import logging
+import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import anyio
+import httpx2
+import pytest
 from starlette.responses import Response, StreamingResponse
 
 from mcp_context_persistence.kg import limits
@@ -31,7 +37,7 @@ def test_another_door_is_behind_the_same_guard():
         text = f"{scope['state']['caller'].namespace} {scope['path']} {body.decode()}"
         await Response(text)(scope, receive, send)
 
-    def build_doors(_clients):
+    def build_doors(_service):
         return [Door(path="/other", app=door, run=run)]
 
     with (
@@ -59,7 +65,7 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
 
         await StreamingResponse(stream())(scope, receive, send)
 
-    def build_doors(_clients):
+    def build_doors(_service):
         return [Door(path="/endless", app=door)]
 
     with run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service:
@@ -70,6 +76,51 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
             wait_until(lambda: guard._shares.requests == 0)
         with service.open_client() as http:
             assert http.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize("has_begun_to_answer", [False, True])
+def test_a_second_interrupt_ends_requests_with_a_problem(has_begun_to_answer, caplog):
+    has_begun = threading.Event()
+
+    async def door(scope, receive, send):
+        async def wait():
+            yield b"x"
+            has_begun.set()
+            await anyio.sleep(600)
+
+        response = StreamingResponse(wait())
+        if has_begun_to_answer:
+            await response(scope, receive, send)
+        has_begun.set()
+        await anyio.sleep(600)
+
+    def build_doors(_service):
+        return [Door(path="/wait", app=door)]
+
+    def get(http):
+        try:
+            return http.get("/wait")
+        except httpx2.RemoteProtocolError:
+            return None
+
+    with (
+        caplog.at_level(logging.ERROR),
+        run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service,
+        service.open_client() as http,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        answer = threads.submit(get, http)
+        assert has_begun.wait(30)
+        for _ in range(2):
+            service.server.handle_exit(signal.SIGINT, None)
+        response = answer.result(30)
+    if has_begun_to_answer:
+        assert response is None  # the connection ends in the middle of the answer
+    else:
+        check_problem(response, 503, "unavailable")
+        assert response.json()["outcome"] == "unknown"
+        assert response.headers["retry-after"]
+    assert not any(record.exc_info for record in caplog.records)
 
 
 def test_a_file_of_keys_that_cannot_be_looked_at_opens_nothing(tmp_path):

@@ -3,23 +3,14 @@
 import json
 import os
 import stat
-import uuid
 from urllib.parse import quote
 
 import pytest
 
-from mcp_context_persistence.service.keys import SCOPES, KeyFile
-from mcp_context_persistence.service.settings import ServiceSettings
-from tests.doors.rest_service import run_service
+from mcp_context_persistence.service.keys import SCOPES
 from tests.doors.test_rest_calls import example_body, list_operations
+from tests.doors.two_namespaces import CANARY, IDS, find_ids, read_all, run_two_namespaces
 
-CANARY = "canarybird"
-IDS = {
-    "conversation_id": f"{CANARY}-conversation",
-    "message_id": f"{CANARY}-message",
-    "document_id": f"{CANARY}-document",
-    "entity_id": f"{CANARY.title()}Validator",
-}
 ARGUMENTS = {
     "delete_relationship": {
         "source_entity_id": IDS["entity_id"],
@@ -29,64 +20,13 @@ ARGUMENTS = {
     "find_shortest_paths": {"target_entity_id": "pandas"},
 }
 
+CREATE = {"save_conversation", "append_messages", "save_document"}  # whatever the id is
+
 
 @pytest.fixture(scope="module")
 def world(server, tmp_path_factory):
-    """A service, the file of its keys, and two namespaces; only the first has something."""
-    keys = KeyFile(tmp_path_factory.mktemp("keys") / "api_keys.json")
-    names = [f"test-rest-{side}-{uuid.uuid4().hex[:8]}" for side in ("first", "second")]
-    tokens = [keys.create(namespace=name, scopes=SCOPES)[1] for name in names]
-    settings = ServiceSettings(
-        database_url=server.bolt_url,
-        auth=server.auth,
-        namespace=names[1],
-        keys_file=keys.path,
-    )
-    with run_service(settings) as service:
-        with service.open_client(tokens[0]) as first:
-            fill(first)
-        yield service, keys, names, tokens
-        for name, token in zip(names, tokens, strict=True):
-            with service.open_client(token) as client:
-                client.delete("/v1/namespace", params={"confirm": name})
-
-
-def fill(first):
-    text = f"The {IDS['entity_id']} class uses pandas. We decided to keep {CANARY}."
-    body = {
-        "messages": [{"id": IDS["message_id"], "role": "user", "content": text}],
-        "metadata": {"project": CANARY},
-    }
-    assert first.put(f"/v1/conversations/{IDS['conversation_id']}", json=body).status_code == 200
-    document = {"text": text, "metadata": {"project": CANARY}}
-    assert first.put(f"/v1/documents/{IDS['document_id']}", json=document).status_code == 200
-    decision = {
-        "conversation_id": IDS["conversation_id"],
-        "decision_type": "technology",
-        "context": text,
-        "outcome": text,
-    }
-    assert first.post("/v1/decisions", json=decision).status_code == 200
-    assert first.post("/v1/instructions", json={"text": f"Say {CANARY}."}).status_code == 200
-
-
-def read_all(client):
-    """What a namespace has, without the time that reading it takes."""
-    paths = (
-        "/v1/stats",
-        "/v1/conversations",
-        f"/v1/conversations/{IDS['conversation_id']}",
-        f"/v1/documents/{IDS['document_id']}",
-        "/v1/decisions",
-        "/v1/instructions",
-        "/v1/entities",
-        "/v1/merges",
-    )
-    answers = [client.get(path).json() for path in paths]
-    for answer in answers:
-        answer.pop("processing_time", None)
-        answer.pop("request_id", None)
-    return answers
+    with run_two_namespaces(server, tmp_path_factory.mktemp("keys")) as running:
+        yield running
 
 
 def call(client, method, path, operation, document, ids):
@@ -147,11 +87,7 @@ def test_no_route_reads_counts_or_changes_another_namespace(world):
     with service.open_client(tokens[0]) as first, service.open_client(tokens[1]) as second:
         before = read_all(first)
         assert CANARY in str(before)
-        ids = IDS | {
-            "decision_id": before[4]["decisions"][0]["id"],
-            "instruction_id": before[5]["instructions"][0]["id"],
-            "merge_id": "merge",
-        }
+        ids = find_ids(before)
         cursor = first.get("/v1/entities", params={"limit": 1}).json()["next_cursor"]
         tag = first.get(f"/v1/conversations/{ids['conversation_id']}").headers["etag"]
         foreign = second.get("/v1/entities", params={"limit": 1, "cursor": cursor})
@@ -169,6 +105,7 @@ def test_no_route_reads_counts_or_changes_another_namespace(world):
                 continue
             response = call(second, method, path, operation, document, ids)
             assert response.status_code in {200, 404, 422}, (name, response.text)
+            assert names[0] not in response.text, name
             text = response.text.lower()
             for value in ids.values():  # a receipt names what the caller has named
                 text = text.replace(value.lower(), "")
@@ -178,10 +115,56 @@ def test_no_route_reads_counts_or_changes_another_namespace(world):
                 assert not any(fields.get(key) for key in ("next_cursor", "total_merges")), name
         response = second.delete("/v1/namespace", params={"confirm": names[0]})
         assert response.status_code == 422
+        assert names[0] not in response.text
         assert read_all(first) == before
         counts = second.get("/metrics").text
         assert names[0] not in counts
         assert CANARY not in counts.lower()
+
+
+def test_an_item_of_another_namespace_is_like_one_that_does_not_exist(world):
+    """The same status and text, so that nobody learns which ids there are."""
+    service, keys, names, tokens = world
+    _, token = keys.create(namespace=f"{names[1]}-ids", scopes=SCOPES)
+    with service.open_client(tokens[0]) as first, service.open_client(token) as second:
+        ids = find_ids(read_all(first))
+        missing = {name: f"missing {name}" for name in ids}
+        for method, path, operation, document in list_operations(service.app):
+            if "{" not in path or operation["operationId"] in CREATE:
+                continue
+            answers = []
+            for values in (ids, missing):
+                response = call(second, method, path, operation, document, values)
+                problem = response.json()
+                for key in ("request_id", "processing_time"):
+                    problem.pop(key, None)
+                text = json.dumps(problem)
+                for value in values.values():
+                    text = text.replace(value, "")
+                answers.append((response.status_code, text))
+            assert answers[0] == answers[1], operation["operationId"]
+
+
+def test_conditions_and_repeated_requests_of_another_namespace_mean_nothing(world):
+    service, keys, names, tokens = world
+    _, token = keys.create(namespace=f"{names[1]}-tags", scopes=SCOPES)
+    path = f"/v1/documents/{IDS['document_id']}"
+    with service.open_client(tokens[0]) as first, service.open_client(token) as second:
+        before = read_all(first)
+        tag = first.get(path).headers["etag"]
+        for method, text in (("PUT", {"text": "Of the second."}), ("DELETE", None)):
+            response = second.request(method, path, json=text, headers={"If-Match": tag})
+            assert response.status_code == 412, method
+        made = second.put(path, json={"text": "Of the second."}, headers={"If-None-Match": "*"})
+        assert made.status_code == 200
+        body = {"messages": [{"role": "user", "content": "A repeated message."}]}
+        headers = {"Idempotency-Key": CANARY}
+        for client, name in ((first, "one"), (second, "two")):
+            conversation = f"/v1/conversations/{name}"
+            response = client.post(f"{conversation}/messages", json=body, headers=headers)
+            assert len(response.json()["created_ids"]) == 1
+        assert first.delete("/v1/conversations/one").status_code == 200
+        assert read_all(first) == before
 
 
 def test_searches_of_another_namespace_find_nothing(world):

@@ -72,6 +72,7 @@ def test_the_examples_of_the_page_run(open_service, tmp_path, monkeypatch):
     for source in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
         exec(compile(source, "rest.md", "exec"), names)
     assert names["answer"].json()["results"]
+    names["copy_namespace"](names["client"], names["client"])
     names["client"].close()
 
 

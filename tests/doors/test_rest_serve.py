@@ -11,7 +11,9 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -21,7 +23,7 @@ from mcp_context_persistence.service import lease
 from mcp_context_persistence.service.folders import find_credentials
 from mcp_context_persistence.service.lease import ServiceLease, find_service
 from mcp_context_persistence.service.server import listen
-from tests.doors.rest_service import wait_until_ready
+from tests.doors.rest_service import check_problem, wait_until, wait_until_ready
 
 COMMAND = [sys.executable, "-m", "mcp_context_persistence.cli.main"]
 
@@ -166,6 +168,59 @@ def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
         assert json.loads(lines[0])["level"] == "WARNING"
     else:
         assert "service - WARNING - the service is not ready" in lines[0]
+
+
+@pytest.mark.parametrize(
+    "signals",
+    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]],
+    ids=["SIGTERM", "SIGINT", "SIGHUP", "two SIGINT"],
+)
+def test_a_service_ends_at_a_signal(signals, tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    with serving("--port", "0", **variables) as (process, _):
+        for number in signals:
+            process.send_signal(number)
+        output = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in "".join(output)
+    assert not list(tmp_path.rglob(lease.STATE_NAME))
+
+
+def test_a_second_interrupt_ends_the_process_while_calls_compute(database, namespace, tmp_path):
+    """Threads that run a model cannot be ended: Python would abort the process."""
+    database |= {"XDG_DATA_HOME": str(tmp_path)}
+    text = "The PumpController class of the northern plant uses Redis. " * 2_000
+    with serving("--port", "0", "--namespace", namespace, **database) as (process, url):
+        with httpx2.Client(base_url=url, timeout=120, trust_env=False) as client:
+            wait_until_ready(client, "/readyz")
+
+            def save(number):
+                with contextlib.suppress(httpx2.TransportError):
+                    return client.put(f"/v1/documents/long-{number}", json={"text": text})
+
+            with ThreadPoolExecutor(4) as threads:
+                answers = [threads.submit(save, number) for number in range(4)]
+                wait_until(lambda: "http_running 5.0" in client.get("/metrics").text)
+                for _ in range(2):
+                    process.send_signal(signal.SIGINT)
+                    time.sleep(0.3)  # the system delivers two at once as one
+                output = process.communicate(timeout=60)
+            for response in filter(None, (answer.result() for answer in answers)):
+                check_problem(response, 503, "unavailable")
+        assert (process.returncode, output[1]) == (0, "")
+    assert not list(tmp_path.rglob(lease.STATE_NAME))
+
+
+def test_a_service_that_ignores_the_end_of_its_terminal_stays(tmp_path):
+    variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as with `nohup`
+    try:
+        with serving("--port", "0", **variables) as (process, _):
+            status = Path(f"/proc/{process.pid}/status").read_text()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    ignored = int(re.search(r"^SigIgn:\s*(\w+)", status, re.MULTILINE)[1], 16)
+    assert ignored & 1 << signal.SIGHUP - 1
 
 
 def test_a_redis_that_is_no_address_is_refused(tmp_path):

@@ -46,6 +46,7 @@ def list_shapes(text: str) -> list[tuple[str, str]]:
         ("diff --git a/x.py b/x.py\n--- a/x.py\n+++ b/x.py\n@@ -1 +1 @@\n-a\n+b", Shape.CODE),
         ("| Billing API | Jana Novak | Open |", Shape.TABLE),
         ("a;b;c\n1;2;3\n4;5;6", Shape.TABLE),
+        ("town,age\nGraz,3\nLinz,5", Shape.TABLE),
         ("NAME     READY   AGE\napi-1    1/1     3d\ndb-0     0/1     4d", Shape.TABLE),
         ("import os\nimport sys", Shape.CODE),
         ("def run(self):\n    return 1", Shape.CODE),
@@ -72,6 +73,8 @@ def test_data_is_recognized_by_its_shape(text: str, shape: Shape) -> None:
         "If you want it, use it; while you wait, return the book.",
         "# Heading\n\nSome text with `code` and a | bar.",
         "Dear Ines,\nthank you for the tickets.\n\nBest,\nMarek",
+        "Dear Ines,\nI am in Graz,\nsee you,\nMarek",
+        "First we eat, then we go,\nthen we sleep, I think,\nand then, who knows, we sing.",
         "He said (and I agree): this is it.",
     ],
 )
@@ -134,6 +137,7 @@ def test_patterns_of_the_user_find_names_in_data(extractor: Extractor) -> None:
     [
         ("owner", "person"),
         ("Observers", "person"),
+        ("Who", "person"),
         ("full_name", "person"),
         ("companyName", "organization"),
         ("City", "location"),

@@ -33,6 +33,8 @@ from mcp_context_persistence.ingest.extraction.decision_cues import find_decisio
         "Opted for the aisle seats.",
         "Legal signed off on the contract.",
         "Final call: no dark mode in this version.",
+        "OK, final call: we print on recycled paper.",
+        "The trustees approved the budget unanimously.",
         "Postgres it is!",
         "Okay, blue it is then.",
         "It was decided that the cellar is closed.",

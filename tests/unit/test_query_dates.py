@@ -77,6 +77,13 @@ def test_dates_and_relative_times_are_read(query: str, days: str) -> None:
     assert read(query) == [days]
 
 
+def test_only_the_first_year_of_a_list_needs_a_preposition() -> None:
+    years = ["2019-01-01 2019-12-31", "2020-01-01 2020-12-31", "2021-01-01 2021-12-31"]
+    assert read("what changed in 2019, 2020 and 2021") == years
+    assert read("2019, 2020 and 2021") == []
+    assert read("in 2019 and 2000 words") == years[:1]
+
+
 @pytest.mark.parametrize(
     ("query", "days"),
     [

@@ -6,16 +6,21 @@ from pathlib import Path
 
 from mcp_context_persistence.main import _build_doors
 from mcp_context_persistence.mcp_server.profiles import select_tools
+from mcp_context_persistence.rest.call_threads import CallThreads
+from mcp_context_persistence.rest.operations import Service
 from mcp_context_persistence.runtime.config.settings import load_config
 from mcp_context_persistence.service import server
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import ServiceSettings
 
+THREADS = CallThreads(2)
+
 
 def build_infos(path):
     settings = ServiceSettings(database_url="bolt://127.0.0.1:1", keys_file=path)
-    doors = _build_doors(ClientPool(settings), settings)
+    service = Service.create(ClientPool(settings), THREADS, None)
+    doors = _build_doors(service, settings)
     return [door.app.state.mcp_server._info for door in doors]  # type: ignore[attr-defined]  # of Starlette
 
 
@@ -32,7 +37,8 @@ def test_replicas_with_the_same_keys_sign_alike(tmp_path):
 
 
 def test_all_doors_share_the_threads_of_the_service(tmp_path):
-    assert [info.threads for info in build_infos(tmp_path / "missing")] == [None] * 3
+    infos = build_infos(tmp_path / "missing")
+    assert [info.run_in_thread for info in infos] == [THREADS.run] * 3
 
 
 def test_a_tool_of_a_call_needs_the_scope_of_its_route():

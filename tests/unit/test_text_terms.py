@@ -107,6 +107,34 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
     assert extract_terms("9c1185a5c5e97f3e").index_terms.count("85a5") == 0
 
 
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        ("ATU63891204", "Our tax number is ATU 6389 1204."),
+        ("0731552018", "Call 0731 55 20 18."),
+        ("44219902", "The card ends in 4421 9902."),
+        ("123456789", "The tax number is 123 456 789."),
+        ("SK127836", "The grid reference is SK 127 836."),
+    ],
+)
+def test_a_long_number_finds_texts_that_have_it_in_groups(number: str, text: str) -> None:
+    assert finds(number, text)
+
+
+def test_a_form_of_a_foreign_word_covers_half_of_it_where_a_text_has_the_word() -> None:
+    texts = [["ibanez"], ["iban"], ["x"]]
+    counts = WordCounts(["ibanez"], texts, {"ibanez": "iban"})
+    assert counts.measure_coverage(counts.matrix).tolist() == [1.0, 0.5, 0.0]
+    counts = WordCounts(["ibanez"], texts[1:], {"ibanez": "iban"})
+    assert counts.measure_coverage(counts.matrix).tolist() == [1.0, 0.0]
+
+
+def test_a_single_character_is_in_the_pairs_that_have_it() -> None:
+    texts = split_cased_words(["わたしの傘は青い", "新しい傘", "わたしの靴は赤い"])
+    counts = WordCounts(["傘"], texts, {})
+    assert counts.measure_coverage(counts.matrix).tolist() == [1.0, 1.0, 0.0]
+
+
 def test_languages_with_signs_in_their_names_stay_apart() -> None:
     assert not finds("C", "It is written in C++.")
     assert not finds("C#", "It is written in C and C++.")

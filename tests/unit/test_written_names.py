@@ -47,6 +47,10 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("PS: Tell Ngozi Obi that Siemens Energy called.", {"Ngozi Obi"}),
         ("NB: Remind Piotr Zielinski to pay.", {"Piotr Zielinski"}),
         ("Lunch w/ Priya & Tom @ the Ritz", {"Priya", "Tom"}),
+        ("Priya & Tom got married.", {"Priya", "Tom"}),
+        ("Ines Duarte & Omar Haddad called.", {"Ines Duarte", "Omar Haddad"}),
+        ("<b>Ines Duarte</b> &amp; <i>Omar Haddad</i>", {"Ines Duarte", "Omar Haddad"}),
+        ("town,full name\nGraz,Petra Novak\nLinz,Omar Haddad\n", {"Petra Novak", "Omar Haddad"}),
         ("name,email,age\nNovak,n@x.org,33\nHaddad,h@x.org,41\n", {"Novak", "Haddad"}),
         (
             "<table><tr><th>Name</th><th>Role</th></tr>"
@@ -67,6 +71,17 @@ def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[
         ("Anna visits us at Easter.", {"person:Anna"}),
         ("Petra Novak joined Nestlé.", {"organization:Nestlé"}),
         ("A call with Marks & Spencer is on Monday.", {"organization:Marks & Spencer"}),
+        ("Marks & Spencer opened in Leeds.", {"organization:Marks & Spencer"}),
+        ("Weil, Gotshal & Manges won.", {"organization:Weil, Gotshal & Manges"}),
+        ("We had lunch at Nando's.", {"organization:Nando's"}),
+        ("We had lunch at Anna's.", {"person:Anna"}),
+        ("Nando's menu is new.", {"organization:Nando"}),
+        ("I love AC/DC.", {"organization:AC/DC"}),
+        ("We hired BMW/VW engineers.", {"organization:BMW", "organization:VW"}),
+        (
+            "town,full name\nGraz,Petra Novak\nLinz,Omar Haddad\n",
+            {"location:Graz", "location:Linz"},
+        ),
         ("name,address,phone\nNovak,Graz,0316\nHaddad,Linz,0732\n", set()),
     ],
 )
@@ -189,3 +204,10 @@ def test_data_and_headings_are_no_names(extractor: Extractor, text: str, signs: 
     names = {mention.name for mention in read(extractor, text).mentions}
     assert names.isdisjoint({"VEVENT", "VCARD", "BEGIN", "Subject"})
     assert not any(sign in name for name in names for sign in signs)
+
+
+@pytest.mark.parametrize(
+    "text", ["GRAFANA, Grafana and grafana are one.", "We say Redis, REDIS and redis."]
+)
+def test_spellings_of_one_name_have_no_relation(extractor: Extractor, text: str) -> None:
+    assert not read(extractor, text).relations

@@ -1,11 +1,11 @@
 """Write and remove the entry of this server in the file of an assistant."""
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from mcp_context_persistence.mcp_server.install.assistants import SERVER_NAME, A
 
 PROGRAMS = frozenset({"context-persistence", "mcp_context_persistence.cli.main"})
 MAX_BYTES = 20_000_000  # of the file of an assistant
+BY_HAND = "change it yourself (mcp install --print prints the entry)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ def plan_install(assistant: Assistant, path: Path, entry: Entry) -> Change:
     text = _read(path)
     before = _parse(assistant, text)
     _check_ours(assistant, before)
-    after = json.loads(json.dumps(before))
+    after = deepcopy(before)
     after.setdefault(assistant.section, {})[SERVER_NAME] = assistant.build(entry)
     return _plan(assistant, path, text, assistant.add(text, assistant.build(entry)), after)
 
@@ -65,7 +66,7 @@ def plan_uninstall(assistant: Assistant, path: Path) -> Change:
     _check_ours(assistant, before)
     if SERVER_NAME not in before.get(assistant.section, {}):
         return Change(path=path, text=text, is_changed=False)
-    after = json.loads(json.dumps(before))
+    after = deepcopy(before)
     del after[assistant.section][SERVER_NAME]
     return _plan(assistant, path, text, assistant.remove(text), after)
 
@@ -111,20 +112,20 @@ def _read(path: Path) -> str:
         return ""
     status = path.stat()
     if status.st_uid != os.getuid():
-        raise ValidationError(f"{path} belongs to another user; use --print")
+        raise ValidationError(f"{path} belongs to another user; {BY_HAND}")
     if status.st_size > MAX_BYTES:
-        raise ValidationError(f"{path} is too large; use --print")
+        raise ValidationError(f"{path} is too large; {BY_HAND}")
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return file.read()
     except UnicodeDecodeError as error:
-        raise ValidationError(f"{path} is not in UTF-8; use --print") from error
+        raise ValidationError(f"{path} is not in UTF-8; {BY_HAND}") from error
 
 
 def _parse(assistant: Assistant, text: str) -> dict[str, Any]:
     value = assistant.parse(text)
     if not isinstance(value, dict) or not isinstance(value.get(assistant.section, {}), dict):
-        raise ValidationError("the file has another form than expected; use --print")
+        raise ValidationError(f"the file has another form than expected; {BY_HAND}")
     return value
 
 
@@ -138,16 +139,23 @@ def _check_ours(assistant: Assistant, value: dict[str, Any]) -> None:
     words = [command, *map(str, arguments if isinstance(arguments, list) else [])]
     if PROGRAMS.isdisjoint(Path(word).name for word in words) or "mcp" not in words:
         raise ValidationError(
-            f"the file has an entry {SERVER_NAME} of another program; rename it, or use --print"
+            f"the file has an entry {SERVER_NAME} of another program; rename it, or {BY_HAND}"
         )
 
 
 def _plan(assistant: Assistant, path: Path, text: str, new_text: str, after: Any) -> Change:
     """Return a change, after a check that the new text says what it should and nothing else."""
     try:
-        is_right = _parse(assistant, new_text) == after
+        is_right = _drop_empty_section(assistant, _parse(assistant, new_text)) == (
+            _drop_empty_section(assistant, after)
+        )
     except ValidationError:
         is_right = False
     if not is_right:
-        raise ValidationError("the file has a form that cannot be changed safely; use --print")
+        raise ValidationError(f"the file has a form that cannot be changed safely; {BY_HAND}")
     return Change(path=path, text=new_text, is_changed=new_text != text)
+
+
+def _drop_empty_section(assistant: Assistant, value: dict[str, Any]) -> dict[str, Any]:
+    """Return the value of a file; in TOML, the table of all servers ends with the last server."""
+    return {key: item for key, item in value.items() if key != assistant.section or item}

@@ -76,7 +76,8 @@ class LineAnswer(BaseModel):
 )
 def batch_save_conversations(session: CurrentSession) -> Response:
     lines = _split(session.request.state.lines)
-    return StreamingResponse(_answer_all(session, lines), media_type=LINES_TYPE)
+    answers = session.service.threads.iterate(_answer_all(session, lines))
+    return StreamingResponse(answers, media_type=LINES_TYPE)
 
 
 def _split(data: bytes) -> list[bytes]:
