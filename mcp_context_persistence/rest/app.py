@@ -133,30 +133,11 @@ def create_app(
     if secret is not None:
         doors.append(Door(path=calls.PATH, app=LocalCalls(clients, threads)))
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        readiness.start()
-        await run_sync(app.openapi)  # which takes a while
-        may_wait = True
-        try:
-            async with AsyncExitStack() as running:
-                for door in doors:
-                    await running.enter_async_context(door.run())
-                try:
-                    yield
-                except asyncio.CancelledError:  # after a second Ctrl-C
-                    may_wait = False
-        finally:
-            if may_wait:
-                await run_sync(readiness.stop)
-                await run_sync(clients.close)
-            threads.close()
-
     app = FastAPI(
         title="Context Persistence",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=_build_lifespan(service, readiness, doors),
         docs_url=None,  # these pages load scripts of other sites
         redoc_url=None,
         redirect_slashes=False,
@@ -172,6 +153,33 @@ def create_app(
         open_answers=_build_open_answers(readiness, secret),
     )
     return app
+
+
+def _build_lifespan(
+    service: Service, readiness: Readiness, doors: Sequence[Door]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """Return what runs as long as the application: it opens the store, and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        may_wait = True
+        readiness.start()
+        await run_sync(app.openapi)  # which takes a while
+        try:
+            async with AsyncExitStack() as running:
+                for door in doors:
+                    await running.enter_async_context(door.run())
+                try:
+                    yield
+                except asyncio.CancelledError:  # after a second Ctrl-C
+                    may_wait = False
+        finally:
+            if may_wait:
+                await run_sync(readiness.stop)
+                await run_sync(service.clients.close)
+            service.threads.close()
+
+    return lifespan
 
 
 def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
