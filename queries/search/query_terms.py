@@ -82,7 +82,8 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
         if terms.is_name_like(token) and not is_shouted and (number or token.text.isupper()):
             names.add(word)
             variants[word] = (word + terms.NAME_MARK,)
-        variants[word] += tuple(_list_groups(word))
+        if not word.isalpha():
+            variants[word] += tuple(_list_groups(word))
         counts[word] += 1
     words = [word for word in counts if word in names or word not in function_words]
     words = words or list(counts)

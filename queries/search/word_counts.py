@@ -55,7 +55,8 @@ class WordCounts:
                     if len(word) <= longest and word.startswith(prefix):
                         columns[word] = column
                         break
-        columns |= _find_pairs(words_by_text, [prefix for prefix, _ in roots])
+        if all(map(_UNSPACED.fullmatch, prefixes)):
+            columns |= _find_pairs(words_by_text, prefixes)
         weights: dict[str, float] = {}
         is_graded = np.zeros(len(roots), dtype=bool)
         for word in words:
@@ -101,8 +102,6 @@ def _find_pairs(words_by_text: Sequence[Sequence[str]], roots: Sequence[str]) ->
 
     Without spaces between words, "傘" has no pair, and "私の傘は" has "の傘" and "傘は".
     """
-    if not all(map(_UNSPACED.fullmatch, roots)):
-        return {}
     single = {root: column for column, root in enumerate(roots)}
     return {
         word: single[character]
