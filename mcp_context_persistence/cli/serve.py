@@ -59,7 +59,7 @@ def serve(session: Session, host: str, port: int) -> None:
             ) from None
         click.echo(f"already served on {running.address.url} by process {running.address.pid}")
         return
-    if not has_ended:
+    if has_ended is False:
         sys.stderr.flush()
         os._exit(0)
 

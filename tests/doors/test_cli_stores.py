@@ -199,7 +199,12 @@ def read_namespace(run, monkeypatch, tmp_path):
     """Run a command and return the namespace that it works on."""
     seen: list[str] = []
     monkeypatch.setattr(stdio, "serve", lambda **options: seen.append(options["namespace"]))
-    monkeypatch.setattr(server, "serve", lambda settings, *_, **__: seen.append(settings.namespace))
+
+    def serve(settings, *_, **__):
+        seen.append(settings.namespace)
+        return True
+
+    monkeypatch.setattr(server, "serve", serve)
 
     def read(before, command, after, **variables):
         seen.clear()
