@@ -11,6 +11,7 @@ ever. So callers use only `threading.Lock` and `queue.SimpleQueue`, which are no
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -21,7 +22,7 @@ from mcp_context_persistence.kg.progress import CallerError
 from mcp_context_persistence.kg.system_errors import NO_THREAD
 
 T = TypeVar("T")
-CHECK_SECONDS = 0.5  # between two checks whether the threads are closed, while all are busy
+CHECK_SECONDS = 0.005  # between two checks whether a thread is idle, while all are busy
 
 
 class OverdueError(TimeoutError):
@@ -136,13 +137,18 @@ class DaemonThreads:
         return True
 
     def _wait(self, task: _Task[Any], deadline: Deadline) -> None:
-        """Wait for a thread that has become idle, and give it the task."""
+        """Wait for a thread that has become idle, and give it the task.
+
+        `SimpleQueue.get` with a timeout would wait for ever in Python 3.11 and 3.12, where the time
+        is over before it begins to wait (cpython, `_queuemodule.c`).
+        """
         while self._keep and (seconds := deadline.seconds_left) > 0:
             try:
-                self._idle.get(timeout=min(seconds, CHECK_SECONDS)).put(task)
+                self._idle.get_nowait().put(task)
             except queue.Empty:
                 if self._start(task):
                     return
+                time.sleep(min(seconds, CHECK_SECONDS))
             else:
                 return
         raise OverdueError("" if self._count >= self._limit else NO_THREAD)

@@ -1,6 +1,7 @@
 """Calls on daemon threads end in time."""
 
 import contextlib
+import queue
 import signal
 import threading
 import time
@@ -66,6 +67,36 @@ def test_there_are_no_more_threads_than_the_limit():
     assert sum(thread.name == "few" for thread in threading.enumerate()) == 2
     free.set()
     assert threads.call(lambda: "a thread", seconds=5) == "a thread"
+    threads.close()
+
+
+class LateQueue:
+    """A queue that waits for ever once its timeout is over, as one of Python 3.11 and 3.12 may."""
+
+    def get_nowait(self):
+        raise queue.Empty
+
+    def get(self, timeout=None):
+        threading.Event().wait(30)
+        raise queue.Empty
+
+
+def test_a_call_that_waits_for_a_thread_ends_in_time_whatever_the_queue_does(monkeypatch):
+    threads, free = DaemonThreads(name="busy", keep=1, limit=1), threading.Event()
+    with pytest.raises(OverdueError):
+        threads.call(free.wait, seconds=0.05)
+    with monkeypatch.context() as patch:
+        patch.setattr(threads, "_idle", LateQueue())
+        ended = threading.Event()
+
+        def call():
+            with contextlib.suppress(OverdueError):
+                threads.call(int, seconds=0.05)
+            ended.set()
+
+        threading.Thread(target=call, daemon=True).start()
+        assert ended.wait(20)
+    free.set()
     threads.close()
 
 
