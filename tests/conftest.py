@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
+# How long an example takes, or to make one, says how busy the machine is.
 settings.register_profile(
-    "any machine", deadline=None
-)  # how long an example takes says how busy the machine is
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("any machine")
 
 # Taken out of the environment, because the library reads these variables, too.

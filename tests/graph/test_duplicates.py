@@ -200,7 +200,10 @@ def test_saving_before_or_after_a_merge_gives_the_same_graph(client, server):
     assert rows[0] == rows[1]
 
 
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(data=st.data())
 def test_undo_restores_any_graph(server, namespace, data):
     names = ["a", "b", "c", "d"]
