@@ -174,6 +174,7 @@ def _build_lifespan(
                 except asyncio.CancelledError:  # after a second Ctrl-C
                     may_wait = False
         finally:
+            readiness.stop_later()
             if may_wait:
                 await run_sync(readiness.stop)
                 await run_sync(service.clients.close)

@@ -48,13 +48,17 @@ class Readiness:
         """Begin to open the store."""
         thread_start.start(self._thread)
 
+    def stop_later(self) -> None:
+        """Let the thread end after what it does now."""
+        self._stop.set()
+        self._question.set()
+
     def stop(self) -> None:
-        """Let the thread end after what it does now.
+        """Let the thread end, and wait until it no longer opens the store.
 
         A thread that loads a model while the interpreter ends aborts the process.
         """
-        self._stop.set()
-        self._question.set()
+        self.stop_later()
         if self._thread.ident is not None:
             self._is_prepared.wait(STOP_SECONDS)
 

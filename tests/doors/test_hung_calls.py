@@ -63,6 +63,17 @@ def world(tmp_path, monkeypatch):
             calls.released.set()
 
 
+def list_starting():
+    """Return the threads that open the stores of services."""
+    return [thread for thread in threading.enumerate() if thread.name == "service-start"]
+
+
+@pytest.fixture
+def others():
+    """Those of other services, which the test does not end."""
+    return list_starting()
+
+
 def post(client, door):
     path, arguments = REQUESTS[door]
     return client.post(path, **arguments)
@@ -128,7 +139,7 @@ def test_calls_of_all_doors_have_the_same_threads(world):
 
 
 @pytest.mark.parametrize("door", ["REST", "MCP"])
-def test_a_second_interrupt_does_not_wait_for_a_hung_call(world, door):
+def test_a_second_interrupt_does_not_wait_for_a_hung_call(others, world, door):
     service, tokens, calls = world
     with service.open_client(tokens[0]) as own, ThreadPoolExecutor(1) as threads:
         answer = threads.submit(post, own, door)
@@ -140,5 +151,6 @@ def test_a_second_interrupt_does_not_wait_for_a_hung_call(world, door):
             service.thread.join(30)
             assert not service.thread.is_alive()
             assert calls.running == 1
+            wait_until(lambda: set(list_starting()) <= set(others))
         finally:
             calls.released.set()
