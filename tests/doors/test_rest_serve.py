@@ -170,6 +170,15 @@ def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
         assert "service - WARNING - the service is not ready" in lines[0]
 
 
+@pytest.fixture
+def usual_hangup():
+    """Have new processes end at SIGHUP, also where these tests were started with `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("usual_hangup")
 @pytest.mark.parametrize(
     "signals",
     [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]],
