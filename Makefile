@@ -7,6 +7,7 @@ TOOLS := .cache/tools
 READY := $(VENV)/.ready
 LIGHT := .cache/light
 DATA ?= ../shared/data
+WORKERS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long bench bench-quality bench-peers check cypher docs clean
@@ -19,8 +20,8 @@ setup: $(READY) ## Make .venv and install the project with all its extras and to
 demo: $(LIGHT)/.ready ## Save, search and explore real conversations: make demo [FILE=my.jsonl]
 	@$(LIGHT)/bin/context-persistence demo $(if $(FILE),"$(FILE)")
 
-test: $(READY) ## Run all tests: make test [ARGS="-k search"]
-	@$(RUN)/python -m pytest $(ARGS)
+test: $(READY) ## Run all tests in parallel: make test [ARGS="-k search"] [WORKERS=0: one after the other]
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-long: $(READY) ## Run the long fault tests, for minutes to hours: make test-long [ARGS="-k soak"]
 	@$(RUN)/python -m pytest -m long $(ARGS)
