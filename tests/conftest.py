@@ -48,6 +48,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(marker if folder in FOLDERS else "unit")
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests recorded, and say loudly where no container was tested."""
+    # Reports are all that this process knows of tests that ran in another one.
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.line(f"{name}: {value}")
+    reasons = {
+        report.longrepr[-1]
+        for report in terminalreporter.getreports("skipped")
+        if report.nodeid.startswith("tests/integration/") and isinstance(report.longrepr, tuple)
+    }
+    if reasons:
+        terminalreporter.section(
+            "NOT TESTED: tests/integration, nothing ran against a container",
+            sep="!",
+            red=True,
+            bold=True,
+        )
+    for reason in sorted(reasons):
+        terminalreporter.line(reason)
+
+
 @pytest.fixture(autouse=True)
 def _no_sockets_in_unit_tests(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch

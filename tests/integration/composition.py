@@ -41,6 +41,7 @@ class Composition:
         command: The command of Compose.
         variables: The environment of the command.
         password: Of Neo4j.
+        start_seconds: From its start until the service was ready; 0 where that was not measured.
     """
 
     engine: Any
@@ -48,6 +49,7 @@ class Composition:
     command: Sequence[str]
     variables: dict[str, str]
     password: str
+    start_seconds: float = 0.0
 
     def run(self, *arguments: str) -> str:
         """Run a command of Compose, and return what it prints."""

@@ -6,7 +6,7 @@ import secrets
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,8 +25,6 @@ os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
 
 OFFICIAL = "neo4j:2026.02.3"
 LOOPBACK = ("localhost", "127.0.0.1")
-REASON = pytest.StashKey[str]()
-SECONDS = pytest.StashKey[float]()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,12 +35,12 @@ class Container:
 
 
 @pytest.fixture(scope="session")
-def container(request: pytest.FixtureRequest) -> Iterator[Container]:
+def container() -> Iterator[Container]:
     """A fresh Neo4j without plugins, as its image starts it."""
     image = os.environ.get("CONTEXT_TEST_NEO4J_IMAGE", OFFICIAL)
     reason = _what_is_missing(image)
     if reason:
-        _without(request.config, reason)
+        _without(reason)
 
     from testcontainers.community.neo4j import Neo4jContainer
     from testcontainers.core.config import ConnectionMode
@@ -63,11 +61,11 @@ def container(request: pytest.FixtureRequest) -> Iterator[Container]:
 
 
 @pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
+def engine() -> Iterator[Any]:
     """A client of the container engine, which has the image of the service."""
     reason = _what_is_missing(SERVICE_IMAGE)
     if reason:
-        _without(request.config, reason)
+        _without(reason)
     import docker
 
     with closing(docker.from_env(timeout=120)) as client:
@@ -75,9 +73,7 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def composition(
-    request: pytest.FixtureRequest, engine: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Composition]:
+def composition(engine: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Composition]:
     """The composition with one replica of the service, ready."""
     neo4j_image = os.environ.get("CONTEXT_TEST_NEO4J_IMAGE", OFFICIAL)
     command = find_compose()
@@ -85,12 +81,11 @@ def composition(
     if command is None:
         reason = "there is no Compose: install docker-compose, or the plugin of docker"
     if reason or command is None:
-        _without(request.config, str(reason))
+        _without(str(reason))
     folder: Path = tmp_path_factory.mktemp("secrets")
     with compose(engine, command, folder, neo4j_image) as running:
         running.create_key("first")  # without keys, the service would not start
-        request.config.stash[SECONDS] = measure_start(running)
-        yield running
+        yield replace(running, start_seconds=measure_start(running))
 
 
 def _start(neo4j: Any) -> None:
@@ -134,24 +129,7 @@ def _try_engine(image: str) -> str | None:
     return None
 
 
-def _without(config: pytest.Config, reason: str) -> NoReturn:
-    config.stash[REASON] = reason
+def _without(reason: str) -> NoReturn:
     if os.environ.get("CONTEXT_REQUIRE_CONTAINERS") == "1":
         pytest.fail(f"CONTEXT_REQUIRE_CONTAINERS=1, but {reason}", pytrace=False)
     pytest.skip(reason)
-
-
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    if SECONDS in config.stash:
-        terminalreporter.line(f"start of the composition to ready: {config.stash[SECONDS]:.0f} s")
-    reason = config.stash.get(REASON, None)
-    if reason:
-        terminalreporter.section(
-            "NOT TESTED: tests/integration, nothing ran against a container",
-            sep="!",
-            red=True,
-            bold=True,
-        )
-        terminalreporter.line(reason)

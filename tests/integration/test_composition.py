@@ -104,7 +104,10 @@ def test_the_image_has_its_models_and_writes_only_to_its_home(engine):
     assert "10001" in output.split()
 
 
-def test_all_parts_are_healthy_and_reached_from_this_machine_alone(composition):
+def test_all_parts_are_healthy_and_reached_from_this_machine_alone(composition, record_property):
+    record_property(
+        "start of the composition to ready, in seconds", round(composition.start_seconds)
+    )
     for service in ("service", "neo4j"):
         container = composition.find_container(service)
 
