@@ -20,7 +20,7 @@ setup: $(READY) ## Make .venv and install the project with all its extras and to
 demo: $(LIGHT)/.ready ## Save, search and explore real conversations: make demo [FILE=my.jsonl]
 	@$(LIGHT)/bin/context-persistence demo $(if $(FILE),"$(FILE)")
 
-test: $(READY) ## Run all tests in parallel: make test [ARGS="-k search"] [WORKERS=0: one after the other]
+test: $(READY) ## Run all tests, in two processes: make test [WORKERS=0] [ARGS="-k search"]
 	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 test-long: $(READY) ## Run the long fault tests, for minutes to hours: make test-long [ARGS="-k soak"]
