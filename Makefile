@@ -21,7 +21,7 @@ demo: $(LIGHT)/.ready ## Save, search and explore real conversations: make demo 
 	@$(LIGHT)/bin/context-persistence demo $(if $(FILE),"$(FILE)")
 
 test: $(READY) ## Run all tests, in two processes: make test [WORKERS=0] [ARGS="-k search"]
-	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(RUN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(READY) ## Run the long fault tests, for minutes to hours: make test-long [ARGS="-k soak"]
 	@$(RUN)/python -m pytest -m long $(ARGS)
