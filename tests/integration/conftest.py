@@ -48,6 +48,8 @@ def container() -> Iterator[Container]:
     password = secrets.token_hex(16)
     neo4j = Neo4jContainer(image, password=password, username="neo4j")
     neo4j.with_env("NEO4J_server_memory_heap_max__size", "512m")
+    # The server runs for a minute: see tests/conftest.py.
+    neo4j.with_env("JDK_JAVA_OPTIONS", os.environ["CONTEXT_JAVA_OPTIONS"])
     if (
         neo4j.get_docker_client().get_connection_mode() is ConnectionMode.docker_host
         and neo4j.get_docker_client().host() in LOOPBACK
