@@ -98,7 +98,7 @@ class Attachment:
         if address != state.bolt_url or not is_own_server(self.store, state):
             return None
         with contextlib.suppress(OSError):  # another process may have changed it
-            self.password = self._files.secret.read_text(encoding="ascii").strip() or self.password
+            self.password = self._files.read_secret() or self.password
         return self.user, self.password
 
     def renew(self, *, progress: ReportProgress | None = None) -> bool:
@@ -240,7 +240,7 @@ class Attachment:
             if not lease[0].exists():  # somebody removed it, or restored the folder's content
                 self._lease = leases.take_lease(self._files.leases)
                 lease[1].close()
-            if not self._files.secret.exists():
+            if not self._files.read_secret():
                 replace_file(self._files.secret, self.password)
 
     def _forget_lease(self) -> None:

@@ -61,7 +61,8 @@ def translate_os_error(error: OSError, folder: Path) -> DatabaseError:
             f"The local store {folder} cannot be used now: {text}.", retryable=True
         )
     return DatabaseError(
-        f"The local store cannot use {error.filename or folder} ({error.strerror}): check its "
+        f"The local store cannot use {error.filename2 or error.filename or folder} "
+        f"({error.strerror}): check its "
         "owner, its permissions and the free space, then try again.",
         retryable=isinstance(error, FileNotFoundError),  # what is missing is made again
     )

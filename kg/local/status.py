@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.local import leases, sizes
+from mcp_context_persistence.kg.local import leases, orders, sizes
 from mcp_context_persistence.kg.local.identity import is_server_of
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.store import PATH_IS_FILE, Store
@@ -90,8 +90,7 @@ def read_status(store: Path) -> ServerStatus:
         http_url=state.http_url,
         versions=state.versions,
         clients=clients,
-        kept=files.keep_order_file.exists()
-        and files.keep_order_file.read_text(encoding="ascii").strip() == state.nonce,
+        kept=orders.holds_nonce(files.keep_order_file, state.nonce),
     )
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
-import platformdirs
 from cachetools import TTLCache
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.local.settings import find_user_folder
 
 if TYPE_CHECKING:
     import redis
@@ -156,7 +156,7 @@ class FileStore(CacheStore):
             sqlite3.Error: The file is not a cache.
         """
         self._group, self._entries, self._seconds = group, entries, seconds
-        folder = directory or Path(platformdirs.user_cache_dir("context-persistence")) / "answers"
+        folder = directory or find_user_folder("cache") / "answers"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / FILE_NAME
         os.close(
