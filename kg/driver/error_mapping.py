@@ -264,9 +264,11 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
             "server's certificate",
             False,
         )
-    if is_http(error):
+    if is_http(error) or isinstance(error, driver_errors.UnsupportedServerProduct):
+        product = "a web server" if is_http(error) else "another product or an unknown version"
         return (
-            "a web server answers at the address; use the port for Bolt, which is 7687 by default",
+            f"{product} answers at the address; check the host, and use the port for Bolt, which "
+            "is 7687 by default",
             False,
         )
     if isinstance(error, LOST):

@@ -290,3 +290,10 @@ def test_the_context_of_an_error_is_not_its_cause():
 )
 def test_only_some_errors_of_a_commit_prove_that_nothing_is_applied(error, rolled_back):
     assert is_rolled_back(error) is rolled_back
+
+
+def test_another_product_or_an_unknown_version_at_the_address_is_explained():
+    made = translate_error(driver_errors.UnsupportedServerProduct("supports 99.0"), name="a/b")
+    assert not made.retryable
+    assert "another product or an unknown version answers" in str(made)
+    assert "99" not in str(made)
