@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from contextlib import contextmanager
 
 import neo4j
 import pytest
@@ -11,7 +10,6 @@ import pytest
 from mcp_context_persistence import AsyncContextPersistenceClient
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams
-from mcp_context_persistence.services import analytics
 
 MESSAGES = [{"role": "user", "content": "The DataProcessor class uses pandas."}]
 NAMES = ("context-persistence-async", "context-persistence-database", "context-persistence-close")
@@ -129,45 +127,3 @@ def test_a_cancelled_opening_leaves_nothing(server, namespace, connections):
     asyncio.run(main())
     assert settles(threads, before)
     assert settles(connections, 0)
-
-
-@pytest.mark.parametrize("delays", [(0.0,), (0.05,), (0.0, 0.01)], ids=["enter", "wait", "leave"])
-def test_a_canceled_block_leaves_no_projection_although_its_error_is_kept(
-    server, namespace, client, monkeypatch, delays
-):
-    """An error refers to all that the canceled call refers to."""
-    client.save_conversation("talk", MESSAGES)
-    moments = {"enter": threading.Event(), "inside": threading.Event()}
-    enter, is_leaving = analytics.open_gds_client, len(delays) == 2
-
-    @contextmanager
-    def slow_block(*args, **kwargs):
-        with enter(*args, **kwargs) as block:
-            moments["enter"].set()
-            if not is_leaving:
-                time.sleep(0.3)
-            yield block
-            time.sleep(0.3)
-
-    monkeypatch.setattr(analytics, "open_gds_client", slow_block)
-
-    async def use_block(aio):
-        async with aio.graph_data_science():
-            moments["inside"].set()
-            await asyncio.sleep(60)
-
-    async def main():
-        async with AsyncContextPersistenceClient(
-            server.bolt_url, auth=server.auth, namespace=namespace
-        ) as aio:
-            task = asyncio.create_task(use_block(aio))
-            await asyncio.to_thread(moments["inside" if is_leaving else "enter"].wait, 60)
-            for delay in delays:
-                await asyncio.sleep(delay)
-                task.cancel()
-            errors = await asyncio.gather(task, return_exceptions=True)
-            assert isinstance(errors[0], asyncio.CancelledError)
-            blocks = aio._client.result()._engine.blocks
-            return await asyncio.to_thread(settles, lambda: len(blocks), 0, seconds=20)
-
-    assert asyncio.run(main())
