@@ -297,3 +297,12 @@ def test_another_product_or_an_unknown_version_at_the_address_is_explained():
     assert not made.retryable
     assert "another product or an unknown version answers" in str(made)
     assert "99" not in str(made)
+
+
+def test_a_call_that_gets_no_connection_is_tried_again():
+    error = driver_errors.ConnectionAcquisitionTimeoutError("failed to obtain a connection")
+    assert is_replayable(error)
+    assert is_replayable(error, changes_data=True)
+    made = translate_error(error, name="a/b")
+    assert (made.retryable, made.outcome) == (True, "not_applied")
+    assert "all connections are in use" in str(made)
