@@ -26,7 +26,11 @@ from mcp_context_persistence.kg.driver.error_mapping import (
     translate_error,
 )
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
-from mcp_context_persistence.kg.driver.server import check_version, choose_dialect
+from mcp_context_persistence.kg.driver.server import (
+    check_version,
+    choose_dialect,
+    describe_server,
+)
 from mcp_context_persistence.kg.driver.server_recovery import Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import BOOKKEEPING
 
@@ -306,3 +310,10 @@ def test_a_call_that_gets_no_connection_is_tried_again():
     made = translate_error(error, name="a/b")
     assert (made.retryable, made.outcome) == (True, "not_applied")
     assert "all connections are in use" in str(made)
+
+
+@pytest.mark.parametrize("components", [[], [{"name": "Memgraph", "versions": ["2.10.0"]}]])
+def test_another_product_that_speaks_bolt_is_refused(components):
+    with pytest.raises(exceptions.DatabaseError, match="another product") as caught:
+        describe_server(components, (5, 0))
+    assert not caught.value.retryable
