@@ -103,7 +103,7 @@ def test_a_canceled_block_is_left_although_its_error_is_kept(cancel_after):
 
     async def main():
         client = AsyncContextPersistenceClient("nonsense")
-        client._open_client = lambda: blocks
+        client._open_client = lambda: blocks  # type: ignore[assignment]
         task = asyncio.create_task(use_block(client))
         for moment in cancel_after:
             await asyncio.to_thread(getattr(blocks, moment).wait, 10)
