@@ -34,7 +34,7 @@ class ContextPersistenceError(Exception):
         retryable: bool | None = None,
         outcome: Outcome | None = None,
     ) -> None:
-        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+        super().__init__(message or (type(self).__doc__ or type(self).__name__).partition("\n")[0])
         if retryable is not None:
             self.retryable = retryable
         if outcome is not None:

@@ -6,6 +6,7 @@ of the interrupt. Python interrupts its main thread alone, so another thread imp
 """
 
 import importlib
+import importlib.util
 import os
 import queue
 import sys
@@ -25,8 +26,11 @@ def import_package(name: str) -> None:
         name: The package, which the caller then imports as usual.
 
     Raises:
+        FileNotFoundError: The working directory of the process was deleted.
         Exception: What the package raised, `ImportError` where it is missing.
     """
+    if not _is_imported(name):
+        _check_folder()
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or _is_imported(name):
         importlib.import_module(name)
@@ -43,6 +47,20 @@ def import_package(name: str) -> None:
     error = ends.get()
     if error is not None:
         raise error
+
+
+def _check_folder() -> None:
+    """Refuse a deleted working directory: torch, which spaCy imports too, ends the process there.
+
+    The library that it loads (oneMKL) calls `exit`.
+    """
+    if "torch" in sys.modules or importlib.util.find_spec("torch") is None:
+        return
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        text = "the working directory of this process was deleted: change to another one"
+        raise FileNotFoundError(error.errno, text) from error
 
 
 def _is_imported(name: str) -> bool:

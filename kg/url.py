@@ -107,7 +107,7 @@ def _parse_remote(url: str) -> RemoteTarget:
         (parts.hostname or "").encode("idna")
     except ValueError as error:
         raise ValidationError(f"database_url must be one of: {FORMS}") from error
-    if parts.scheme not in SCHEMES or not parts.hostname or parts.fragment:
+    if parts.scheme not in SCHEMES or not parts.hostname or parts.fragment or port == 0:
         raise ValidationError(f"database_url must be one of: {FORMS}")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     address = f"{host}:{port}" if port else host

@@ -12,7 +12,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from contextvars import copy_context
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar, cast
@@ -133,11 +133,17 @@ class AsyncContextPersistenceClient:
     @asynccontextmanager
     async def graph_data_science(self, **options: Any) -> AsyncIterator[Any]:  # noqa: D102 - copied
         block = await self._run(lambda client: client.graph_data_science(**options))
-        projected = await self._run(lambda _: block.__enter__())
+        entering = self._submit(block.__enter__)
+        try:
+            projected = await asyncio.wrap_future(entering)
+        except BaseException:  # its thread goes on, and nobody would drop the projection
+            entering.add_done_callback(functools.partial(self._leave, block))
+            raise
         try:
             yield projected
         finally:
-            await self._run(lambda _: block.__exit__(None, None, None))
+            leaving = self._submit(functools.partial(block.__exit__, None, None, None))
+            await asyncio.shield(asyncio.wrap_future(leaving))
 
     async def __aenter__(self) -> Self:
         try:
@@ -158,16 +164,26 @@ class AsyncContextPersistenceClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(namespace={self.namespace!r})"
 
+    __reduce_ex__ = Client.__reduce_ex__
+
     async def close(self) -> None:
         """Close the client when its running and waiting calls have ended; again does nothing."""
         await asyncio.shield(asyncio.wrap_future(self._close()))
 
     async def _run(self, work: Callable[[Client], R]) -> R:
         client = await asyncio.shield(asyncio.wrap_future(self._get_client()))
+        return await asyncio.wrap_future(self._submit(functools.partial(work, client)))
+
+    def _submit(self, work: Callable[[], R]) -> "Future[R]":
         with self._lock:
             self._check_open()
-            running = self._threads.submit(copy_context().run, work, client)
-        return await asyncio.wrap_future(running)
+            return self._threads.submit(copy_context().run, work)
+
+    def _leave(self, block: AbstractContextManager[Any], entering: "Future[Any]") -> None:
+        """Leave a block that was entered for a canceled call; a closed client has left it."""
+        if not entering.cancelled() and entering.exception() is None:
+            with suppress(DatabaseError):
+                self._submit(functools.partial(block.__exit__, None, None, None))
 
     def _get_client(self) -> "Future[Client]":
         """Return the synchronous client, which the first call opens.

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits, validation
@@ -168,6 +168,10 @@ class ContextPersistenceClient(
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(namespace={self.namespace!r})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse a copy, which would share connections and locks with this client."""
+        raise TypeError("a client cannot be copied or pickled; open another one where you need it")
 
     def close(self) -> None:
         """Close the client; calling it again does nothing.

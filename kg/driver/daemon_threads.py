@@ -29,6 +29,10 @@ class OverdueError(TimeoutError):
     """The call did not return in time; its text says what the reason is, if that is known."""
 
 
+class PanicError(Exception):
+    """Code in Rust, such as the driver's, has panicked; that is no `Exception` of Python."""
+
+
 class _Task(Generic[T]):
     """One call and its result."""
 
@@ -42,8 +46,11 @@ class _Task(Generic[T]):
     def run(self) -> None:
         try:
             self.value = self.function()
-        except BaseException as error:
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
             self.error = error
+        except BaseException as panic:
+            self.error = PanicError()
+            self.error.__cause__ = panic
 
     def end(self) -> None:
         self._running.release()

@@ -24,6 +24,8 @@ from mcp_context_persistence.kg.system_errors import describe_exhaustion
 
 # A connection was lost, or could not be made.
 LOST = (driver_errors.ServiceUnavailable, driver_errors.SessionExpired, OSError)
+# All connections were in use for as long as the driver waits; nothing was sent.
+NO_CONNECTION = driver_errors.ConnectionAcquisitionTimeoutError
 NO_ROUTE = frozenset(
     {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN, errno.EADDRNOTAVAIL}
 )
@@ -139,7 +141,7 @@ def is_replayable(error: Exception, *, changes_data: bool = False) -> bool:
         if error.code in REPLAYED_CODES or (changes_data and error.code == PROCEDURE_CODE):
             return True
         return error.code not in MEMORY_CODES and error.is_retryable()
-    is_lost = isinstance(error, (*LOST, IncompleteRowError)) or (
+    is_lost = isinstance(error, (*LOST, NO_CONNECTION, IncompleteRowError)) or (
         isinstance(error, driver_errors.DriverError) and error.is_retryable()
     )
     return is_lost and not (
@@ -264,19 +266,22 @@ def _explain_unreached(error: Exception) -> tuple[str, bool]:
             "server's certificate",
             False,
         )
-    if is_http(error):
+    if is_http(error) or isinstance(error, driver_errors.UnsupportedServerProduct):
+        product = "a web server" if is_http(error) else "another product or an unknown version"
         return (
-            "a web server answers at the address; use the port for Bolt, which is 7687 by default",
+            f"{product} answers at the address; check the host, and use the port for Bolt, which "
+            "is 7687 by default",
             False,
         )
-    if isinstance(error, LOST):
-        return "the database could not be reached; is the server running?", True
-    if isinstance(error, driver_errors.DriverError):
+    if isinstance(error, NO_CONNECTION):
+        text = "all connections are in use (pool_size, max_overflow); call again"
+    elif isinstance(error, LOST):
+        text = "the database could not be reached; is the server running?"
+    elif isinstance(error, driver_errors.DriverError):
         return f"the driver refused the call ({type(error).__name__})", False
-    return (
-        f"the answer of the server could not be read ({type(error).__name__}); call again",
-        True,
-    )
+    else:
+        text = f"the answer of the server could not be read ({type(error).__name__}); call again"
+    return text, True
 
 
 def _advise(error: driver_errors.Neo4jError) -> str:

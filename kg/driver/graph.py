@@ -289,7 +289,7 @@ class Graph:
                 yield session
             except (*DRIVER_ERRORS, ContextPersistenceError, Rollback):
                 raise
-            except Exception:
+            except BaseException:
                 attempt.abandon()  # nobody knows what the connection still has to read
                 raise
 

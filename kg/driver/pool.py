@@ -168,7 +168,7 @@ class Pool:
         with connection_deadline(connection, DriverDeadline(self._probe)):  # type: ignore[no-untyped-call]
             try:
                 connection.liveness_check()
-            except Exception:  # the driver raises any class where it cannot read the answer
+            except BaseException:  # the driver raises any class where it cannot read the answer
                 return False
         return True
 

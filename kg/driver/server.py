@@ -44,9 +44,13 @@ def describe_server(components: Iterable[Row], protocol_version: tuple[int, int]
         protocol_version: Of Bolt.
 
     Raises:
-        DatabaseError: The version is one that is known to match or merge wrong nodes.
+        DatabaseError: It is not a Neo4j, or its version is known to match or merge wrong nodes.
     """
-    kernel = next(row for row in components if row["name"] == "Neo4j Kernel")
+    kernel = next((row for row in components if row["name"] == "Neo4j Kernel"), None)
+    if kernel is None:
+        raise DatabaseError(
+            "another product than Neo4j answers at the address; check the host and the port"
+        )
     version = kernel["versions"][0]
     check_version(version)
     return Server(

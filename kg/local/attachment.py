@@ -14,10 +14,10 @@ from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 from mcp_context_persistence.kg.local import leases, orders
 from mcp_context_persistence.kg.local.identity import Identity
-from mcp_context_persistence.kg.local.joining import join_server, translated_errors
+from mcp_context_persistence.kg.local.joining import join_server
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.settings import USER, ServerSettings
-from mcp_context_persistence.kg.local.space import check_space
+from mcp_context_persistence.kg.local.space import check_space, translated_errors
 from mcp_context_persistence.kg.local.store import State, Store, replace_file
 from mcp_context_persistence.kg.progress import ReportProgress
 
@@ -98,7 +98,7 @@ class Attachment:
         if address != state.bolt_url or not is_own_server(self.store, state):
             return None
         with contextlib.suppress(OSError):  # another process may have changed it
-            self.password = self._files.secret.read_text(encoding="ascii").strip() or self.password
+            self.password = self._files.read_secret() or self.password
         return self.user, self.password
 
     def renew(self, *, progress: ReportProgress | None = None) -> bool:
@@ -240,7 +240,7 @@ class Attachment:
             if not lease[0].exists():  # somebody removed it, or restored the folder's content
                 self._lease = leases.take_lease(self._files.leases)
                 lease[1].close()
-            if not self._files.secret.exists():
+            if not self._files.read_secret():
                 replace_file(self._files.secret, self.password)
 
     def _forget_lease(self) -> None:

@@ -6,7 +6,6 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
@@ -17,7 +16,7 @@ from mcp_context_persistence.kg.local.jars import provision
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.process import is_frozen
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
-from mcp_context_persistence.kg.local.space import check_space, translate_os_error
+from mcp_context_persistence.kg.local.space import check_space
 from mcp_context_persistence.kg.local.store import State, Store
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.kg.system_errors import describe_exhaustion
@@ -26,15 +25,6 @@ POLL_SECONDS = 0.02
 MAX_SPAWNS = 3  # of a supervisor, for one attach
 SPAWN_SECONDS = 30.0
 JOIN_LOCK_SECONDS = 60.0
-
-
-@contextlib.contextmanager
-def translated_errors(folder: Path) -> Iterator[None]:
-    """Raise a `DatabaseError` for an `OSError` of the block."""
-    try:
-        yield
-    except OSError as error:
-        raise translate_os_error(error, folder) from error
 
 
 def join_server(

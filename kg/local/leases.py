@@ -15,6 +15,7 @@ import uuid
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from mcp_context_persistence.kg.deadline import Deadline
 
@@ -70,6 +71,10 @@ class Lock:
             _open_locks.discard(self)
             _own_leases.discard(self)
             self.__del__()
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        """Refuse a copy, whose end would close the descriptor of this lock."""
+        raise TypeError("the lock of a file cannot be copied")
 
     def __del__(self, close: Callable[[int], None] = os.close) -> None:
         descriptor, self.descriptor = self.descriptor, -1

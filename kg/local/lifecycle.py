@@ -8,9 +8,10 @@ from mcp_context_persistence.kg.fork_safety import refuse_children
 from mcp_context_persistence.kg.local import leases, throwaway
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.identity import end_servers
-from mcp_context_persistence.kg.local.joining import join_server, translated_errors
+from mcp_context_persistence.kg.local.joining import join_server
 from mcp_context_persistence.kg.local.orders import order_stop
 from mcp_context_persistence.kg.local.settings import ServerSettings
+from mcp_context_persistence.kg.local.space import translated_errors
 from mcp_context_persistence.kg.local.status import ServerStatus, read_status, resolve_path
 from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.progress import ReportProgress
@@ -77,21 +78,21 @@ def stop(store: Path, *, force: bool = False) -> None:
         force: Stop it even though processes use it; their calls fail then.
 
     Raises:
-        DatabaseError: Processes use it, or it does not end.
+        DatabaseError: Processes use it, it does not end, or its folder cannot be read.
     """
     files = Store(resolve_path(store))
-    if not leases.is_locked(files.server_lock) and (
-        not files.folder.is_dir() or _end_unsupervised(files)
-    ):
-        return
-    pids = sorted(set(leases.list_holders(files.leases)))
-    if pids and not force:
-        clients, pronoun = ("process", "it") if len(pids) == 1 else ("processes", "them")
-        raise DatabaseError(
-            f"The local server is in use by {clients} {', '.join(map(str, pids))}: "
-            f"close {pronoun} first, or stop it with force (--force)."
-        )
     with translated_errors(files.folder):
+        if not leases.is_locked(files.server_lock) and (
+            not files.folder.is_dir() or _end_unsupervised(files)
+        ):
+            return
+        pids = sorted(set(leases.list_holders(files.leases)))
+        if pids and not force:
+            clients, pronoun = ("process", "it") if len(pids) == 1 else ("processes", "them")
+            raise DatabaseError(
+                f"The local server is in use by {clients} {', '.join(map(str, pids))}: "
+                f"close {pronoun} first, or stop it with force (--force)."
+            )
         order_stop(files)
 
 

@@ -148,8 +148,8 @@ class ServerProcess:
         if self.may_have_panicked:
             return False
         password = ""
-        with contextlib.suppress(OSError, ValueError):
-            password = self._store.secret.read_text(encoding="ascii").strip()
+        with contextlib.suppress(OSError):
+            password = self._store.read_secret()
         answer = check_databases(self.ports[0], password)
         if answer == "stopped":
             self._store.mark_stopped_database()

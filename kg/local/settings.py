@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.sizes import size_server
@@ -57,11 +58,7 @@ def cache_folder() -> Path:
     It is ``CONTEXT_CACHE_DIR``, else the platform's cache folder.
     """
     folder = os.environ.get("CONTEXT_CACHE_DIR")
-    if folder:
-        return _resolve_cache_folder(folder)
-    import platformdirs  # noqa: PLC0415 - takes 30 ms, and the supervisor has no site packages
-
-    return Path(platformdirs.user_cache_dir(APPLICATION))
+    return _resolve_cache_folder(folder) if folder else find_user_folder("cache")
 
 
 @cache  # a server that is started again finds its jars, also where the process has left its folder
@@ -77,6 +74,22 @@ def _resolve_cache_folder(folder: str) -> Path:
 
 def default_store() -> Path:
     """Return the user's own store, in the platform's data folder."""
-    import platformdirs  # noqa: PLC0415 - as above
+    return find_user_folder("data") / "store"
 
-    return Path(platformdirs.user_data_dir(APPLICATION)) / "store"
+
+def find_user_folder(kind: Literal["cache", "data"]) -> Path:
+    """Return the platform's folder of this user for one kind of files of this application.
+
+    Raises:
+        DatabaseError: The user has no home folder, as in a container that runs with any user id.
+    """
+    import platformdirs  # noqa: PLC0415 - takes 30 ms, and the supervisor has no site packages
+
+    find = {"cache": platformdirs.user_cache_dir, "data": platformdirs.user_data_dir}[kind]
+    try:
+        return Path(find(APPLICATION))
+    except RuntimeError as error:
+        raise DatabaseError(
+            "The user of this process has no home folder: set HOME to an absolute path, or set "
+            "CONTEXT_CACHE_DIR and name the folder of the store (CONTEXT_STORE)."
+        ) from error

@@ -2,6 +2,8 @@
 
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import DatabaseError
@@ -61,7 +63,17 @@ def translate_os_error(error: OSError, folder: Path) -> DatabaseError:
             f"The local store {folder} cannot be used now: {text}.", retryable=True
         )
     return DatabaseError(
-        f"The local store cannot use {error.filename or folder} ({error.strerror}): check its "
+        f"The local store cannot use {error.filename2 or error.filename or folder} "
+        f"({error.strerror}): check its "
         "owner, its permissions and the free space, then try again.",
         retryable=isinstance(error, FileNotFoundError),  # what is missing is made again
     )
+
+
+@contextmanager
+def translated_errors(folder: Path) -> Iterator[None]:
+    """Raise a `DatabaseError` for an `OSError` of the block."""
+    try:
+        yield
+    except OSError as error:
+        raise translate_os_error(error, folder) from error

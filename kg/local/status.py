@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.local import leases, sizes
+from mcp_context_persistence.kg.local import leases, orders, sizes
 from mcp_context_persistence.kg.local.identity import is_server_of
 from mcp_context_persistence.kg.local.listener_check import is_own_server
+from mcp_context_persistence.kg.local.space import translated_errors
 from mcp_context_persistence.kg.local.store import PATH_IS_FILE, Store
 
 
@@ -69,8 +70,14 @@ def read_status(store: Path) -> ServerStatus:
 
     Raises:
         ValidationError: The path is a file.
+        DatabaseError: The folder cannot be read, as that of another user.
     """
     files = Store(resolve_path(store))
+    with translated_errors(files.folder):
+        return _read_status(files)
+
+
+def _read_status(files: Store) -> ServerStatus:
     if files.folder.exists() and not files.folder.is_dir():
         raise ValidationError(PATH_IS_FILE)
     clients = tuple(sorted(list_clients(files.folder))) if files.leases.is_dir() else ()
@@ -90,8 +97,7 @@ def read_status(store: Path) -> ServerStatus:
         http_url=state.http_url,
         versions=state.versions,
         clients=clients,
-        kept=files.keep_order_file.exists()
-        and files.keep_order_file.read_text(encoding="ascii").strip() == state.nonce,
+        kept=orders.holds_nonce(files.keep_order_file, state.nonce),
     )
 
 

@@ -85,15 +85,26 @@ class State:
 
         Raises:
             TypeError: A field is missing or has another type.
+            ValueError: A number is no port.
         """
         names = {state_field.name for state_field in fields(cls)}
         state = cls(**{name: value for name, value in row.items() if name in names})
-        for state_field in fields(cls):
-            expected_type = state_field.default.__class__
-            value = getattr(state, state_field.name)
-            if expected_type in {int, str, bool} and not isinstance(value, expected_type):
-                raise TypeError(state_field.name)
+        for name, value in asdict(state).items():
+            if not isinstance(value, FIELD_TYPES.get(name, str)):
+                raise TypeError(name)
+        if not all(isinstance(version, str) for version in state.versions.values()):
+            raise TypeError("versions")
+        if not all(0 <= port <= MAX_PORT for port in (state.bolt_port, state.http_port)):
+            raise ValueError("port")
         return state
+
+
+MAX_PORT = 65_535
+FIELD_TYPES: dict[str, type] = {
+    **dict.fromkeys(("supervisor", "pid", "bolt_port", "http_port"), int),
+    "versions": dict,
+    "retryable": bool,
+}  # the other fields are texts
 
 
 class Store:
@@ -261,17 +272,21 @@ class Store:
         Raises:
             DatabaseError: The file is missing, and the data has a password already.
         """
-        with contextlib.suppress(FileNotFoundError):
-            password = self.secret.read_text(encoding="ascii").strip()
-            if password:
-                return password
+        if password := self.read_secret():
+            return password
         if self.has_data:
             raise DatabaseError(
-                f"The local store {self.folder} has lost its file `{self.secret.name}`: "
-                "restore it from the same backup."
+                f"The local store {self.folder} has lost its file `{self.secret.name}`, or the "
+                "file is damaged: restore it from the same backup."
             )
         replace_file(self.secret, secrets.token_urlsafe(32))
-        return self.secret.read_text(encoding="ascii").strip()
+        return self.read_secret()
+
+    def read_secret(self) -> str:
+        """Return the password in its file, empty where the file is missing or damaged."""
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
+            return self.secret.read_text(encoding="ascii").strip()
+        return ""
 
     def adopt(self) -> None:
         """Make the folder a store of its own where it is a copy of another one.
@@ -310,7 +325,7 @@ class Store:
 
     def ordered_secrets(self) -> list[str]:
         """Return the passwords that were ordered; the last one counts. Usually there is none."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
             return self.next_secret.read_text(encoding="ascii").split()
         return []
 

@@ -210,7 +210,7 @@ def operation(
     )
     return {
         "operation_id": method,
-        "summary": summary or documentation.strip().splitlines()[0],
+        "summary": summary or documentation.strip().partition("\n")[0],
         "description": _describe(documentation),
         "response_model": response,
         "responses": PROBLEM_RESPONSES | (UNCHANGED if tuple(headers) == READ_HEADERS else {}),

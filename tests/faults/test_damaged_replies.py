@@ -23,6 +23,10 @@ DAMAGES = {
     "no message": chunk(b"\x84"),
     "an unknown message": chunk(b"\xb1\x01\xa0"),
     "no text": chunk(b"\xb1\x70\xa1\x86server\x84\xff\xfe\xfd\xfc"),
+    # The driver's code in Rust panics: that is no `Exception`.
+    "a cut text": chunk(b"\xb1\x70\xa1\x86server\xd2\x00\x00\xff\xff"),
+    "a huge text": chunk(b"\xb1\x70\xa1\x86server\xd2\x7f\xff\xff\xff"),
+    "cut bytes": chunk(b"\xb1\x70\xa1\x86server\xce\x7f\xff\xff\xff"),
     "a cut list": chunk(b"\xb1\x70\xd6\x7f\xff\xff\xff"),
     "a list in lists": chunk(b"\xb1\x70" + b"\x91" * 5_000),
     "a list for a map": chunk(b"\xb1\x70\x91\x01"),

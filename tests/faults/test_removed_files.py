@@ -88,6 +88,18 @@ def test_two_processes_keep_one_server_whose_leases_were_removed(tmp_path):
         eventually(lambda: is_gone(state), 30)
 
 
+@pytest.mark.parametrize("damage", [b"", b"p\xc3\xa4ss\xff"])
+def test_a_client_goes_on_when_the_password_of_its_store_was_damaged(tmp_path, damage):
+    store = tmp_path / "store"
+    with stopped_at_the_end(store), local.attach(store, settings=QUICK) as attached:
+        password = (store / "password").read_text()
+        (store / "password").write_bytes(damage)
+        kill_server(store)
+        attached.renew()
+        assert run(attached, "RETURN 1 AS one") == [{"one": 1}]
+        assert (store / "password").read_text() == password
+
+
 def test_a_running_store_without_its_mark_is_joined_and_gets_a_new_one(tmp_path):
     store = tmp_path / "store"
     with stopped_at_the_end(store), local.attach(store, settings=QUICK) as attached:

@@ -3,6 +3,8 @@
 import asyncio
 import inspect
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -66,3 +68,56 @@ def test_a_client_closes_where_no_thread_can_be_started(monkeypatch):
         await asyncio.wait_for(client.close(), 10)
 
     asyncio.run(main())
+
+
+class SlowBlocks:
+    """A client whose blocks take a while to begin and to end."""
+
+    def __init__(self):
+        self.began, self.entered, self.leaving = (threading.Event() for _ in range(3))
+        self.open_blocks = 0
+
+    @contextmanager
+    def graph_data_science(self):
+        self.began.set()
+        time.sleep(0.2)
+        self.open_blocks += 1
+        yield "library", "graph"
+        self.leaving.set()
+        time.sleep(0.2)
+        self.open_blocks -= 1
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("cancel_after", [["began"], ["entered"], ["entered", "leaving"]])
+def test_a_canceled_block_is_left_although_its_error_is_kept(cancel_after):
+    """An error refers to the frames of the call, so that nothing is collected meanwhile."""
+    blocks = SlowBlocks()
+
+    async def use_block(client):
+        async with client.graph_data_science():
+            blocks.entered.set()
+            await asyncio.sleep(60)
+
+    async def main():
+        client = AsyncContextPersistenceClient("nonsense")
+        client._open_client = lambda: blocks  # type: ignore[assignment]
+        task = asyncio.create_task(use_block(client))
+        for moment in cancel_after:
+            await asyncio.to_thread(getattr(blocks, moment).wait, 10)
+            task.cancel()
+        errors = await asyncio.gather(task, return_exceptions=True)
+        assert isinstance(errors[0], asyncio.CancelledError)
+        assert await asyncio.to_thread(becomes_zero, lambda: blocks.open_blocks)
+        await client.close()
+        return errors
+
+    asyncio.run(main())
+
+
+def becomes_zero(count):
+    """Return whether a count is zero within 10 s, after a while in which it may still grow."""
+    time.sleep(0.5)
+    return any(count() == 0 or time.sleep(0.1) for _ in range(100))

@@ -2,6 +2,7 @@
 
 import logging
 import stat
+import threading
 import time
 from datetime import UTC, date, datetime
 
@@ -13,7 +14,12 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.models import HybridSearchParams, SearchFilters
 from mcp_context_persistence.runtime.cache import stores
 from mcp_context_persistence.runtime.cache.response_cache import ResponseCache, make_key
-from mcp_context_persistence.runtime.cache.stores import FileStore, MemoryStore, open_store
+from mcp_context_persistence.runtime.cache.stores import (
+    FileStore,
+    MemoryStore,
+    RedisStore,
+    open_store,
+)
 
 A, B = b"a" * 16, b"b" * 16
 V1, V2 = "1" * 36, "2" * 36
@@ -226,3 +232,40 @@ def test_what_is_no_plain_value_has_no_key():
     circle.append(circle)
     for value in ({1, 2}, object(), b"x", circle, {1: 2, "a": 3}):
         assert make_key("ns", value) is None
+
+
+class StrangeRedis:
+    """A client of something at the address of Redis that never answers, or answers nonsense."""
+
+    def __init__(self):
+        self.connection_pool = self
+        self.is_cut = threading.Event()
+
+    def disconnect(self):
+        self.is_cut.set()
+
+    def get(self, name):
+        assert self.is_cut.wait(20), "nobody has cut the connection"
+
+    def time(self):
+        return 1
+
+    def zpopmin(self, name, count):
+        return [(b"key", 1.0)]
+
+    def unlink(self, *names):
+        return 0
+
+
+def test_whatever_answers_in_the_place_of_redis_is_a_failure_in_time(monkeypatch):
+    monkeypatch.setattr(stores, "REDIS_SECONDS", 0.1)
+    client = StrangeRedis()
+    store = RedisStore(client, group=A, entries=2, seconds=60)
+    with pytest.raises(TimeoutError):
+        store.get(B)
+    assert client.is_cut.is_set()
+    with pytest.raises(OSError, match="something else answers"):
+        store.put(B, b"value")
+    store.clear()  # which ends, although there is always another entry
+    graph = Graph(store)
+    assert (graph.ask().text, graph.computed) == ("x", 1)

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import os
 import re
 import sys
 import threading
@@ -279,6 +280,19 @@ def test_one_handler_whatever_the_number_of_clients(tree):
     assert tree.level == logging.DEBUG
     log_settings.configure(load_config())
     assert tree.level == logging.DEBUG
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has a file without room")
+def test_a_file_whose_disk_is_full_is_replaced(tree, capsys):
+    log_settings.configure(load_config({"log_file": "/dev/full", "log_level": "INFO"}))
+    with CallTelemetry("here", None).call("save_conversation"):
+        pass
+    assert "No space left" in capsys.readouterr().err
+    log_settings.configure(load_config({"log_file": "two.log", "log_level": "INFO"}))
+    with CallTelemetry("here", None).call("save_conversation"):
+        pass
+    with open("two.log", encoding="utf-8") as log:
+        assert "save_conversation" in log.read()
 
 
 @pytest.mark.parametrize("path", ["missing/out.log", "."])

@@ -1,8 +1,11 @@
 """What the client is opened with is checked before anything is opened."""
 
+import copy
+import pickle
+
 import pytest
 
-from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
 from mcp_context_persistence.exceptions import (
     ContextPersistenceError,
     DatabaseError,
@@ -58,3 +61,10 @@ def test_arguments_whose_methods_raise_are_named(argument, monkeypatch):
         if type(caught.value) is not DatabaseError:
             assert isinstance(caught.value, ValidationError), variant
             assert argument in str(caught.value), variant
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+@pytest.mark.parametrize("kind", [ContextPersistenceClient, AsyncContextPersistenceClient])
+def test_a_client_is_not_copied(kind, duplicate):
+    with pytest.raises(TypeError, match="a client cannot be copied or pickled; open another one"):
+        duplicate(kind.__new__(kind))

@@ -9,7 +9,11 @@ from typing import NoReturn
 
 import pytest
 
-from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads, OverdueError
+from mcp_context_persistence.kg.driver.daemon_threads import (
+    DaemonThreads,
+    OverdueError,
+    PanicError,
+)
 from mcp_context_persistence.kg.progress import CallerError
 
 
@@ -19,6 +23,18 @@ def test_a_call_returns_its_value_or_raises_its_error():
     with pytest.raises(KeyError):
         threads.call(lambda: {}["x"], seconds=5)
     threads.close()
+
+
+def test_a_panic_of_code_in_rust_is_an_exception():
+    class PanicException(BaseException):
+        """As that of pyo3, which can be caught but not imported."""
+
+    def panic():
+        raise PanicException("range end index 2147483654 out of range")
+
+    with pytest.raises(PanicError) as caught:
+        DaemonThreads(name="test").call(panic, seconds=5)
+    assert isinstance(caught.value.__cause__, PanicException)
 
 
 def test_a_call_that_never_returns_is_abandoned():

@@ -26,7 +26,11 @@ from mcp_context_persistence.kg.driver.error_mapping import (
     translate_error,
 )
 from mcp_context_persistence.kg.driver.pool import WrongListenerError
-from mcp_context_persistence.kg.driver.server import check_version, choose_dialect
+from mcp_context_persistence.kg.driver.server import (
+    check_version,
+    choose_dialect,
+    describe_server,
+)
 from mcp_context_persistence.kg.driver.server_recovery import Recovery, Restart
 from mcp_context_persistence.kg.driver.statement import BOOKKEEPING
 
@@ -290,3 +294,26 @@ def test_the_context_of_an_error_is_not_its_cause():
 )
 def test_only_some_errors_of_a_commit_prove_that_nothing_is_applied(error, rolled_back):
     assert is_rolled_back(error) is rolled_back
+
+
+def test_another_product_or_an_unknown_version_at_the_address_is_explained():
+    made = translate_error(driver_errors.UnsupportedServerProduct("supports 99.0"), name="a/b")
+    assert not made.retryable
+    assert "another product or an unknown version answers" in str(made)
+    assert "99" not in str(made)
+
+
+def test_a_call_that_gets_no_connection_is_tried_again():
+    error = driver_errors.ConnectionAcquisitionTimeoutError("failed to obtain a connection")
+    assert is_replayable(error)
+    assert is_replayable(error, changes_data=True)
+    made = translate_error(error, name="a/b")
+    assert (made.retryable, made.outcome) == (True, "not_applied")
+    assert "all connections are in use" in str(made)
+
+
+@pytest.mark.parametrize("components", [[], [{"name": "Memgraph", "versions": ["2.10.0"]}]])
+def test_another_product_that_speaks_bolt_is_refused(components):
+    with pytest.raises(exceptions.DatabaseError, match="another product") as caught:
+        describe_server(components, (5, 0))
+    assert not caught.value.retryable

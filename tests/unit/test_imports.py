@@ -81,3 +81,28 @@ import mcp_context_persistence.kg.driver.graph
 assert sys.modules["neo4j"] is neo4j
 """
     assert "neo4j" in imported_by(statement)
+
+
+def test_python_without_docstrings_imports_everything_and_says_what_it_lacks():
+    """`python -OO` removes the documentation, of which some is shown to users and assistants."""
+    program = """
+import mcp_context_persistence.main
+from mcp_context_persistence.exceptions import DatabaseError, ValidationError
+from mcp_context_persistence.mcp_server.profiles import select_tools
+print(DatabaseError())
+print(len(select_tools("small")) > 0)
+try:
+    select_tools("full")
+except ValidationError as error:
+    print(error)
+"""
+    process = subprocess.run(
+        [sys.executable, "-OO", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    lines = process.stdout.splitlines()
+    assert lines[:2] == ["DatabaseError", "True"]
+    assert "start Python without -OO" in lines[2]

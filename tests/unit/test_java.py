@@ -8,7 +8,7 @@ import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import java
-from mcp_context_persistence.kg.local.settings import cache_folder
+from mcp_context_persistence.kg.local.settings import cache_folder, default_store
 
 
 def java_home(folder, version, modules=""):
@@ -74,6 +74,16 @@ def test_a_cache_in_an_unknown_home_is_refused(homeless, monkeypatch):
     monkeypatch.setenv("CONTEXT_CACHE_DIR", "~/cache")
     with pytest.raises(DatabaseError, match="set it to an absolute path"):
         cache_folder()
+
+
+@pytest.mark.parametrize("home", [None, "", "relative"])
+@pytest.mark.parametrize("find", [cache_folder, default_store])
+def test_the_error_says_what_a_user_without_a_home_sets(homeless, monkeypatch, find, home):
+    monkeypatch.delenv("CONTEXT_CACHE_DIR", raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    with pytest.raises(DatabaseError, match=r"no home folder: set HOME .*CONTEXT_CACHE_DIR"):
+        find()
 
 
 def test_the_cache_stays_where_it_is_when_the_process_changes_its_folder(tmp_path, monkeypatch):

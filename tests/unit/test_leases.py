@@ -1,8 +1,10 @@
 """Leases, locks, and processes by identity."""
 
+import copy
 import errno
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -167,3 +169,13 @@ def test_a_wait_for_a_lock_that_is_interrupted_leaves_no_file_open(tmp_path, mon
         leases.lock(tmp_path / "a", seconds=10)
     assert len(leases._open_locks) == files, caught
     taken.close()
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_lock_is_not_copied_because_the_end_of_a_copy_would_free_it(tmp_path, duplicate):
+    lock = leases.lock(tmp_path / "lock")
+    with pytest.raises(TypeError, match="cannot be copied"):
+        duplicate(lock)
+    gc.collect()
+    assert leases.is_locked(tmp_path / "lock")
+    lock.close()

@@ -34,6 +34,22 @@ def test_a_file_is_refused_as_a_store_and_stays_untouched(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["memory.db"]
 
 
+@pytest.mark.parametrize(
+    ("look", "unreadable"),
+    [
+        (lifecycle.stop, "server.lock"),
+        (status.read_status, "leases/1-a.lease"),
+    ],
+)
+def test_the_error_names_what_cannot_be_read(tmp_path, look, unreadable):
+    """Such as a file of another user. Here a folder is in its place, because root reads all."""
+    store = Store(tmp_path / "store")
+    store.prepare()
+    (store.folder / unreadable).mkdir()
+    with pytest.raises(DatabaseError, match=rf"cannot use {store.folder / unreadable} "):
+        look(store.folder)
+
+
 def test_a_folder_with_other_files_is_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ValidationError, match="other files"):

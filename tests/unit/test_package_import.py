@@ -1,7 +1,9 @@
 """Packages that can be imported once in a process are imported completely, or not at all."""
 
 import importlib
+import importlib.util
 import os
+import sys
 import threading
 
 import pytest
@@ -103,3 +105,19 @@ def test_packages_that_take_seconds_are_imported_as_a_whole(monkeypatch, module,
     with pytest.raises(_Imported):
         load()
     assert names == [package]
+
+
+def test_nothing_is_imported_in_a_deleted_folder_where_torch_would_end_the_process(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name == "torch" else None)
+    with pytest.raises(FileNotFoundError, match="change to another one"):
+        import_package("no_such_package")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModuleNotFoundError):
+        import_package("no_such_package")

@@ -9,6 +9,7 @@ import pytest
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
 from mcp_context_persistence.kg.local.space import check_space, translate_os_error
+from mcp_context_persistence.kg.local.store import replace_file
 
 PLENTY = 1 << 40
 
@@ -53,3 +54,11 @@ def test_too_many_open_files_pass_by_themselves(tmp_path):
     error = translate_os_error(OSError(errno.EMFILE, "Too many open files"), tmp_path)
     assert error.retryable
     assert "too many open files" in str(error)
+
+
+def test_the_error_names_the_file_that_cannot_be_replaced(tmp_path):
+    (tmp_path / "password").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        replace_file(tmp_path / "password", "secret")
+    text = str(translate_os_error(caught.value, tmp_path))
+    assert f"cannot use {tmp_path / 'password'} (Is a directory)" in text

@@ -92,6 +92,37 @@ def test_unknown_fields_of_a_state_are_ignored_and_wrong_types_refused(tmp_path)
     assert store.read_state() is None
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"bolt_port": 70_000},
+        {"http_port": -1},
+        {"phase": ["running"]},
+        {"nonce": {"a": 1}},
+        {"versions": 5},
+        {"versions": {"neo4j": 5}},
+    ],
+)
+def test_a_state_with_impossible_values_is_none(tmp_path, damage):
+    store = Store(tmp_path)
+    store.write_state(State(phase="stopped", nonce="n", versions={"neo4j": "2026.02.3"}))
+    assert store.read_state() is not None
+    row = json.loads(store.state_file.read_text()) | damage
+    store.state_file.write_text(json.dumps(row))
+    assert store.read_state() is None
+
+
+@pytest.mark.parametrize("name", ["password", "password.new"])
+def test_a_damaged_password_counts_as_lost(with_data, name):
+    file = with_data.folder / name
+    file.write_bytes(b"p\xc3\xa4ss\xff")
+    assert with_data.ordered_secrets() == []
+    if name == "password":
+        with pytest.raises(DatabaseError, match=r"`password`.*backup") as caught:
+            with_data.password()
+        assert not caught.value.retryable
+
+
 def test_drafts_of_a_killed_process_are_accepted_and_other_files_refused(tmp_path):
     store = Store(tmp_path)
     for name in (".password.4711", ".password.4711-140", ".store.json.1-2", ".server.json.12"):

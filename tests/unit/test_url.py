@@ -69,6 +69,7 @@ def test_a_server_keeps_its_scheme_port_and_credentials(scheme):
         "context.db",
         "neo4j+x://h",
         "bolt://h:x",
+        "bolt://h:0",
         None,
         7,
     ],

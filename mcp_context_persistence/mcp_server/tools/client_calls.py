@@ -11,6 +11,7 @@ from mcp_types import ToolAnnotations
 from pydantic import BaseModel, Field, TypeAdapter, create_model
 
 from mcp_context_persistence.client import ContextPersistenceClient
+from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.mcp_server import bounds
 from mcp_context_persistence.mcp_server.tool import (
     ADDS,
@@ -35,7 +36,16 @@ DESCRIPTION_CHARACTERS = 400
 
 
 def build_tools() -> tuple[ToolSpec, ...]:
-    """Return a tool for each call, in the order of their names."""
+    """Return a tool for each call, in the order of their names.
+
+    Raises:
+        ValidationError: Python has removed the descriptions.
+    """
+    if not ContextPersistenceClient.__doc__:
+        raise ValidationError(
+            "the profile full needs the documentation of the client, which `python -OO` removes: "
+            "start Python without -OO (PYTHONOPTIMIZE=2)"
+        )
     names = sorted(
         name
         for name, member in inspect.getmembers(ContextPersistenceClient, inspect.isfunction)

@@ -11,16 +11,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
-import platformdirs
 from cachetools import TTLCache
 
 from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
+from mcp_context_persistence.kg.local.settings import find_user_folder
+from mcp_context_persistence.kg.progress import CallerError
 
 if TYPE_CHECKING:
     import redis
@@ -30,6 +32,10 @@ log = logging.getLogger(__name__)
 TYPES = ("memory", "file", "redis", "none")
 FILE_NAME = "answers.sqlite3"
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SECONDS = 2.0  # for one operation, with the resolution of the name
+REMOVED_AT_ONCE = 1000
+
+T = TypeVar("T")
 
 
 class CacheStore(Protocol):
@@ -156,7 +162,7 @@ class FileStore(CacheStore):
             sqlite3.Error: The file is not a cache.
         """
         self._group, self._entries, self._seconds = group, entries, seconds
-        folder = directory or Path(platformdirs.user_cache_dir("context-persistence")) / "answers"
+        folder = directory or find_user_folder("cache") / "answers"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / FILE_NAME
         os.close(
@@ -232,27 +238,40 @@ class RedisStore(CacheStore):
     """Keeps entries in Redis; the oldest is removed first.
 
     Each entry is a string, which Redis itself expires. A sorted set holds the keys by age.
+
+    What answers may be frozen, may send byte by byte, or may be no Redis. So everything runs on
+    other threads and ends in time, and whatever its client raises is an `OSError`.
     """
 
     def __init__(
         self, client: "redis.Redis", *, group: bytes, entries: int, seconds: float
     ) -> None:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
-
-        self.failures = (*CacheStore.failures, RedisError)
         self._client, self._entries, self._seconds = client, entries, seconds
         self._prefix = f"context-persistence:{group.hex()}:"
+        self._threads = DaemonThreads(name="context-persistence-redis")
+
+    def _run(self, operation: Callable[[], T]) -> T:
+        disconnect: Callable[[], None] = self._client.connection_pool.disconnect
+        try:
+            return self._threads.call(operation, seconds=REDIS_SECONDS, abandon=disconnect)
+        except (CallerError, OSError):
+            raise
+        except Exception as error:
+            raise ConnectionError("Redis failed, or something else answers") from error
 
     def _name(self, key: bytes) -> str:
         return self._prefix + key.hex()
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value, None where there is none or it has expired."""
-        value = self._client.get(self._name(key))
+        value = self._run(lambda: self._client.get(self._name(key)))
         return value if isinstance(value, bytes) else None
 
     def put(self, key: bytes, value: bytes) -> int:
         """Keep a value; return how many others were removed to make room."""
+        return self._run(lambda: self._put(key, value))
+
+    def _put(self, key: bytes, value: bytes) -> int:
         name, index = self._name(key), f"{self._prefix}keys"
         seconds, micros = self._client.time()  # Redis's own clock: clients may have different ones
         now = seconds + micros / 1e6
@@ -267,8 +286,9 @@ class RedisStore(CacheStore):
 
     def clear(self) -> None:
         """Remove all entries of the group."""
-        while self._remove_oldest(1000):
-            pass
+        for _ in range(limits.CACHE_ENTRIES // REMOVED_AT_ONCE + 1):
+            if not self._run(lambda: self._remove_oldest(REMOVED_AT_ONCE)):
+                return
 
     def _remove_oldest(self, count: int) -> int:
         oldest: Any = self._client.zpopmin(f"{self._prefix}keys", count)
@@ -278,6 +298,7 @@ class RedisStore(CacheStore):
 
     def close(self) -> None:
         """Close connections and files."""
+        self._threads.close()
         self._client.close()
 
 

@@ -4,6 +4,7 @@ Nothing is changed unless a setting says so. All loggers of the library are chil
 `mcp_context_persistence`.
 """
 
+import contextlib
 import json
 import logging
 import sys
@@ -82,7 +83,8 @@ def configure(config: Config) -> None:
         handler.setFormatter(make_formatter(config))
         if _handler is not None:
             tree.removeHandler(_handler)
-            _handler.close()
+            with contextlib.suppress(OSError):  # the disk of the old file is full
+                _handler.close()
         tree.addHandler(handler)
         tree.setLevel(config.log_level)
         _handler, _applied = handler, values
