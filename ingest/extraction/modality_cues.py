@@ -74,7 +74,8 @@ class CueReader(SentenceForms):
 
     def has_negation(self, token: int) -> bool:
         """Return whether an odd number of negations modify a predicate or a noun."""
-        is_noun = self.parsed.tags[token][0] in "NPDW"
+        is_gerund = self.parsed.tags[token] == "VBG" and self.parsed.deps[token] == "attr"
+        is_noun = is_gerund or self.parsed.tags[token][0] in "NPDW"  # "no denying that"
         is_behind_counted = is_noun or self.parsed.lowers[token] in FORMS_OF_BE
         count = 0
         auxiliaries = (i for i, _ in self.find_cues(token) if self.parsed.deps[i] == "aux")
@@ -144,6 +145,8 @@ class CueReader(SentenceForms):
                 return "supposed"
             if hedge := self.read_hedge(child) or self.read_remark(child):
                 return hedge
+        if subject >= 0 and self.is_believed(subject):
+            return "reported"
         inserted = (i for child in self.parsed.children[verb] for i in self.parsed.children[child])
         if remark := next(filter(None, map(self.read_remark, inserted)), ""):
             return remark  # "owns, I believe, a mill"
@@ -215,9 +218,11 @@ class CueReader(SentenceForms):
         return is_before or (word == "then" and "back" in cues)
 
     def _is_future(self, token: int, word: str) -> bool:
-        """Return whether a word or phrase names a time to come: "next month", "tomorrow"."""
+        """Return whether a phrase names a time to come: "next month", "tomorrow", "some day"."""
         if self.parsed.deps[token] not in {"npadvmod", "advmod", "prep"}:
             return False
+        if word == "day" and not self.list_cues(token).isdisjoint({"some", "one"}):
+            return True
         return word in get_words("future") or any(
             "next" in self.list_cues(i) for i in (token, *self.parsed.children[token])
         )
@@ -239,13 +244,11 @@ class CueReader(SentenceForms):
                 return "supposed"
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
-            is_soon = word == "as" and previous == ["soon"]
-            if (is_soon or word in {"once", "until", "till"}) and self.parsed.tags[
-                verb
-            ] in _PRESENT_TAGS:
+            is_present = self.parsed.tags[verb] in _PRESENT_TAGS and previous != ["not"]
+            if is_present and (self.is_time_to_come(child) or self.is_legal(child, verb)):
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
-            word in {"had", "should", "were"} and child < self.find_subject(verb)
+            word in {"had", "should", "were", "did"} and child < self.find_subject(verb)
             for child, word in self.find_cues(verb)
         )
         return "supposed" if is_inverted and self.parsed.heads[verb] > verb else ""
@@ -258,6 +261,8 @@ class CueReader(SentenceForms):
             return "wished"
         if {"had", "better"} <= words:
             return "requested"
+        if self.parsed.heads[verb] == verb and self.has_to(verb) and self.find_subject(verb) >= 0:
+            return "planned"  # "Acme to buy Globex"
         for child, word in self.find_cues(verb):
             # "I'd" may be "I had".
             is_auxiliary = self.parsed.deps[child] not in _CLAUSES  # not "because it must"
@@ -280,7 +285,8 @@ class CueReader(SentenceForms):
             if not is_condition or not self.list_cues(child).isdisjoint({"even", "because"}):
                 continue
             subject = self.find_subject(child)
-            is_remark = word in get_verb_forms("remarks") and subject >= 0
+            words = {word, *(self.list_cues(child) if word in FORMS_OF_BE else ())}
+            is_remark = not words.isdisjoint(get_verb_forms("remarks")) and subject >= 0
             if not is_remark or self.parsed.lowers[subject] not in get_words("addressees"):
                 return "supposed"
         return ""
