@@ -79,6 +79,7 @@ _RELATIVE = (
     r"mum|dad|brother|sister|boss|manager|doctor|dog|cat)"
 )
 # Not "I'm a friend of hers" or "I'm a customer".
+_I_HAVE = r"i(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
 _OCCUPATION = "|".join(
     sorted(
         (get_words("people_roles") | get_words("person_nouns") | get_words("occupations"))
@@ -261,7 +262,16 @@ RULES = (
     _rule(
         "I live in",
         "fact",
-        r"\bi (?:currently |now )?(?:live in|work (?:as an?|for|at)|was born (?:in|on)) \w",
+        r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)) "
+        r"\w|work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I have",
+        "fact",
+        rf"{_BEFORE_FACT}(?<!can )(?<!may )\b{_I_HAVE} "
+        rf"(?:\w+ )?(?:kids?|child(?:ren)?|sons?|daughters?|twins|siblings|{_RELATIVE}s?)\b"
+        r"(?=\W*$|\s?[,.;:!(\u2013\u2014-]| (?:called|named|who|and|with|in|at|aged|from)\b)",
         is_clause=True,
     ),
     _rule(
@@ -281,7 +291,7 @@ TRIGGER = re.compile(
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
     rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
-    rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is ))\b",
+    rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
+    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
     re.IGNORECASE,
 )

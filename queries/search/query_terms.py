@@ -24,6 +24,8 @@ _IBAN = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}")
 _GROUPED = re.compile(
     r"(?:(?P<letters>[a-z]{1,4})(?=[0-9]{6})|(?=[0-9]{8}))(?P<digits>[0-9]{6,16})"
 )
+# A code of digits: texts have it digit by digit, too.
+_CODE = re.compile(r"[0-9]{4,8}|[0-9](?:_[0-9]){3,7}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,13 +113,21 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
 
 
 def _list_groups(word: str) -> Iterable[str]:
-    """Return the groups of characters in which texts have a long number: "ATU 6389 1204"."""
+    """Return the other ways in which texts write a number: "ATU 6389 1204", "4-7-1-9"."""
     if _IBAN.fullmatch(word):
         return _split(word, 4)
     if match := _GROUPED.fullmatch(word):
         letters, digits = match.groups()
-        return dict.fromkeys(filter(None, [letters, *_split(digits, 4), *_split(digits, 3)]))
-    return ()
+        groups = filter(None, [letters, *_split(digits, 4), *_split(digits, 3)])
+        return dict.fromkeys([*groups, *([] if letters else _spell_code(word))])
+    return _spell_code(word)
+
+
+def _spell_code(word: str) -> list[str]:
+    """Return a code digit by digit, or as one number where it is written digit by digit."""
+    if not _CODE.fullmatch(word):
+        return []
+    return [word.replace("_", "") if "_" in word else "_".join(word)]
 
 
 def _split(characters: str, size: int) -> list[str]:

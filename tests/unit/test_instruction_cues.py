@@ -83,6 +83,11 @@ def find_alone(text: str):
         ("My wife's name is Petra.", "fact", "my … is"),
         ("I live in Utrecht.", "fact", "I live in"),
         ("I work as a nurse.", "fact", "I live in"),
+        ("I work night shifts.", "fact", "I live in"),
+        ("I mostly work from home, so evenings are best.", "fact", "I live in"),
+        ("I have two daughters, Ida and Liv.", "fact", "I have"),
+        ("I've got a cat named Miso.", "fact", "I have"),
+        ("I have a twin sister.", "fact", "I have"),
         ("Remember that I have two cats.", "fact", "remember"),
     ],
 )
@@ -141,6 +146,10 @@ def test_wordings_are_recognized(sentence: str, kind: str, rule: str) -> None:
         "What does it mean to always use HTTPS?",
         "Use the red one today.",
         "If I work on Sunday, I get Monday off.",
+        "I have a doctor appointment.",
+        "I have two cat pictures.",
+        "Can I have a dog?",
+        "If I have a daughter, she will sing.",
     ],
 )
 def test_what_is_no_instruction_is_left_out(sentence: str) -> None:

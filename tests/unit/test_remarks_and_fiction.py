@@ -170,7 +170,6 @@ def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str
         "Orion Foods owns Delta Mills; the play was fun.",
         "Orion Foods turned down the offer of Delta Mills, so I called Delta Mills.",
         "Orion Foods owns Delta Mills (confirmed).",
-        "Not until May did Orion Foods buy Delta Mills.",
         "If you are unsure, Orion Foods owns Delta Mills.",
         "There is no denying that Orion Foods bought Delta Mills.",
         "Now that Orion Foods owns Delta Mills, can you call them?",
@@ -188,3 +187,8 @@ def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) 
     names = {mention.entity_id: mention.name for mention in read(extractor, text).mentions}
     facts = [(names[i.source], names[i.target]) for i in read(extractor, text).relations]
     assert ("Orion Foods", "Delta Mills") in facts
+
+
+def test_a_time_before_which_nothing_happened_leaves_a_fact(extractor: Extractor) -> None:
+    extraction = read(extractor, "Not until 2019 did Harbour Bakery buy Elm Mills.")
+    assert [relation.modality for relation in extraction.relations] == ["asserted"]

@@ -66,6 +66,7 @@ def test_each_visible_part_in_any_form_finds_its_text(
         ("for 1,250.75 and 1,000,000", ["1,250.75", "1250.75", "1000000", "1,000,000"]),
         ("status:failed at 10:30", ["status:failed", "failed", "10:30"]),
         ("O’Reilly, Anna’s", ["O'Reilly", "OReilly", "reilly", "anna", "Anna's"]),
+        ("Oʻzbekiston", ["Oʻzbekiston", "O'zbekiston", "O‘zbekiston", "ozbekiston"]),
         ("l’hôpital, dell'arte", ["hôpital", "hopital", "arte", "L'HÔPITAL"]),
         ("C++ in C#", ["C++", "c#"]),
         ("notepad++", ["notepad++", "notepad"]),
@@ -115,10 +116,17 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
         ("44219902", "The card ends in 4421 9902."),
         ("123456789", "The tax number is 123 456 789."),
         ("SK127836", "The grid reference is SK 127 836."),
+        ("8806", "The code is 8-8-0-6."),
+        ("204517", "Type 2 . 0.4.5.1.7 and then 2.0.4.5.1.7 again."),
     ],
 )
 def test_a_long_number_finds_texts_that_have_it_in_groups(number: str, text: str) -> None:
     assert finds(number, text)
+
+
+def test_a_code_that_is_written_digit_by_digit_is_asked_for_as_a_number() -> None:
+    assert "8806" in extract_terms("8-8-0-6").index_terms
+    assert "1_0" not in extract_terms("10").index_terms
 
 
 def test_a_form_of_a_foreign_word_covers_half_of_it_where_a_text_has_the_word() -> None:
