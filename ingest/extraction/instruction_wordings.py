@@ -172,7 +172,7 @@ RULES = (
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: to me)? "
+        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? "
         r"(?:only |just )?in [a-z]+\b",
     ),
     _rule(
@@ -233,7 +233,8 @@ RULES = (
         "I don't",
         "preference",
         r"\bi (?:don't|do not|can't|cannot|never|no longer|only) (?:(?:really|ever|usually) )?"
-        r"(?:eat|drink|smoke|drive|fly|use|consume)\b(?! (?:it|that|this|them|one|anything)\b)",
+        r"(?:eat|drink|smoke|drive|fly|use|consume)\b(?! (?:it|that|this|them|one|anything)\b)|"
+        r"\bi can only (?:eat|drink|drive|use|read|walk|work)\b(?! (?:it|that|this|them)\b)",
         is_clause=True,
     ),
     _rule(
@@ -248,7 +249,8 @@ RULES = (
     _rule(
         "I am",
         "fact",
-        rf"{_BEFORE_FACT}\bi(?:'m| am) an? (?:[\w-]+ ){{0,3}}?(?:{_OCCUPATION}|"
+        rf"{_BEFORE_FACT}\bi(?:'m| am) an? (?:(?:[\w-]+ ){{1,5}}and an? )?(?:[\w-]+ ){{0,3}}?"
+        rf"(?:{_OCCUPATION}|"
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
@@ -290,7 +292,7 @@ TRIGGER = re.compile(
     r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
+    rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
     rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
     rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
     re.IGNORECASE,

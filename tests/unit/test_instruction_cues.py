@@ -88,6 +88,10 @@ def find_alone(text: str):
         ("I have two daughters, Ida and Liv.", "fact", "I have"),
         ("I've got a cat named Miso.", "fact", "I have"),
         ("I have a twin sister.", "fact", "I have"),
+        ("Reply to me in Danish, please.", "instruction", "please"),
+        ("Answer me in Danish.", "instruction", "please"),
+        ("I'm a keen swimmer and a plumber in Kiel.", "fact", "I am"),
+        ("I can only eat soft food.", "preference", "I don't"),
         ("Remember that I have two cats.", "fact", "remember"),
     ],
 )
