@@ -254,7 +254,7 @@ RULES = (
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
-    _rule("my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE} (?:is|are|:)\s*\S", is_clause=True),
+    _rule("my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True),
     _rule(
         "my … is",
         "fact",
@@ -266,6 +266,14 @@ RULES = (
         "fact",
         r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)) "
         r"\w|work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I speak",
+        "fact",
+        rf"{_BEFORE_FACT}\bi (?:can |only |also |mostly |don't |do not )*speak (?:\w+ ){{0,2}}?"
+        r"(?-i:(?![A-Z]\w+day\b)[A-Z]\w+(?:ish|ese|ian|an|ch|ic|ew|ek|in|ai|i|u|o))"
+        r"(?=\W*$|,| (?:and|or|but|at|with|to|fluently|natively|as)\b)",
         is_clause=True,
     ),
     _rule(
@@ -294,6 +302,6 @@ TRIGGER = re.compile(
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
     rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
     rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
+    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE}|i (?:\w+ )?speak)\b",
     re.IGNORECASE,
 )

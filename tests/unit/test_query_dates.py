@@ -132,6 +132,7 @@ def test_only_the_first_year_of_a_list_needs_a_preposition() -> None:
         ("at Easter last year", "2025-04-18 2025-04-21"),
         ("last Easter Monday", "2026-04-06 2026-04-06"),
         ("thanksgiving 2023", "2023-11-23 2023-11-23"),
+        ("in the run-up to May 2023", "2023-05-01 2023-05-31"),
     ],
 )
 def test_periods_are_read(query: str, days: str) -> None:

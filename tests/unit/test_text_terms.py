@@ -91,13 +91,14 @@ def test_what_people_look_for_is_found(text: str, queries: list[str]) -> None:
     [
         ("lh1234", ["Flight LH 1234 is late.", "Flight LH-1234 is late.", "The LH1234 is late."]),
         ("bxy4411", ["The plate is B-XY 4411."]),
+        ("4c", ["Shelf 4-C is full.", "Shelf 4 C is full."]),
         ("de89370400440532013000", ["The IBAN is DE89 3704 0044 0532 0130 00."]),
     ],
 )
 def test_an_identifier_is_in_a_text_that_has_it_with_spaces(
     identifier: str, texts: list[str]
 ) -> None:
-    others = ["Flight LH 1243 is late.", "The plate is XBXY 4411.", "DE89 3704 0044 0532 0130 17"]
+    others = ["Shelf 4-D is full.", "Flight LH 1243 is late.", "The plate is XBXY 4411.", "DE89 3704 0044 0532 0130 17"]
     shares = find_identifiers([*texts, *others], frozenset({identifier}))
     assert shares.tolist() == [1.0] * len(texts) + [0.0] * len(others)
 
@@ -117,6 +118,7 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
         ("123456789", "The tax number is 123 456 789."),
         ("SK127836", "The grid reference is SK 127 836."),
         ("0612345678", "Mon numéro est le 06 12 34 56 78."),
+        ("550123", "The code is 550 123."),
         ("QQ123456C", "The insurance number is QQ 12 34 56 C."),
     ],
 )
