@@ -98,6 +98,8 @@ def test_prose_around_data_stays_prose() -> None:
         ("id;supplier;city\n1;Nordlicht AB;Solna\n2;Kern KG;Graz",
          {("Nordlicht AB", "organization"), ("Solna", "location"),
           ("Kern KG", "organization"), ("Graz", "location")}),
+        ("no;name;bed\n1;Farah Siddiqui;A4\n2;Babajide Cole;B1\n3;Ines Duarte;B2",
+         {("Farah Siddiqui", "person"), ("Babajide Cole", "person"), ("Ines Duarte", "person")}),
         ("no|owner|desk\n1|Ines Duarte|A4\n2|Olaf Berg|B1",
          {("Ines Duarte", "person"), ("Olaf Berg", "person")}),
         ('  File "app/views.py", line 12, in retrieve\nKeyError: 3',
