@@ -254,7 +254,9 @@ RULES = (
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
-    _rule("my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True),
+    _rule(
+        "my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True
+    ),
     _rule(
         "my … is",
         "fact",
@@ -300,8 +302,9 @@ TRIGGER = re.compile(
     r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
+    rf"i(?:[’']m| am) (?:{_DIET}|an? )|"
+    r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
     rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE}|i (?:\w+ )?speak)\b",
+    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
     re.IGNORECASE,
 )

@@ -145,12 +145,12 @@ class CueReader(SentenceForms):
                 return "supposed"
             if hedge := self.read_hedge(child) or self.read_remark(child):
                 return hedge
-        if subject >= 0 and self.is_believed(subject):
-            return "reported"
         inserted = (i for child in self.parsed.children[verb] for i in self.parsed.children[child])
+        is_believed = subject >= 0 and self.is_believed(subject)
         if remark := next(filter(None, map(self.read_remark, inserted)), ""):
             return remark  # "owns, I believe, a mill"
-        return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
+        is_nearly = self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"]
+        return "reported" if is_believed else "nearly" if is_nearly else ""
 
     def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
         """Yield the adverbs that the parser gave to the subject: "Hopefully Kafka uses it"."""

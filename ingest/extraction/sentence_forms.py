@@ -189,7 +189,7 @@ class SentenceForms:
         words = [word for word in self.parsed.lowers[max(first, end - 6) : end] if word not in ".!"]
         text = " ".join(words)
         for closing, modality in get_modalities("closings").items():
-            if text.endswith((f", {closing}", f"- {closing}")) or text.endswith(" /s"):
+            if text.endswith((f", {closing}", f"- {closing}", " /s")):
                 return modality
         while end > first and not self.parsed.words[end - 1][0].isalnum():
             end -= 1

@@ -114,7 +114,9 @@ def _choose_splitter(lines: Sequence[str]) -> "Splitter":
     if any(map(_BARS.match, lines)) or any(map(_LOOSE_BARS.match, lines)):
         return Splitter(_CELL_END)
     if _find_separated(lines) is not None:
-        counts = {separator: sum(line.count(separator) for line in lines) for separator in _SEPARATORS}
+        counts = {
+            separator: sum(line.count(separator) for line in lines) for separator in _SEPARATORS
+        }
         separated = [s for s in _SEPARATORS if counts[s] >= len(lines)]
         return Splitter(re.compile(re.escape(separated[0])))
     return Splitter(_WIDE_GAP)

@@ -47,13 +47,15 @@ _WORDS: Mapping[str, str] = {
         a ao aos as até com como da das de dela dele do dos e ela ele eles em entre era essa esse
         esta está este eu foi foram há isso já lhe mais mas me mesmo meu minha muito na nas nem no
         nos nós não o onde os ou para pela pelo por porque qual quando que quem quê se sem ser seu
-        seus sua são só também tem tenho tinha um uma umas uns você vocês à é após desde durante sobre
+        seus sua são só também tem tenho tinha um uma umas uns você vocês à é após desde durante
+        sobre
     """,
     "nl": """
         aan al als bij dan dat de deze die dit door dus een en er ga geen haar heb hebben heeft het
         hier hij hoe hun ik in is je jij jullie kan maar me meer met mij mijn moet naar niet nog nu
         of om ons ook op over te toen tot uit van veel voor waar waarom wanneer want waren was wat
-        we wel welke werd wie wij wil worden zal ze zich zij zijn zo zou onder sinds tijdens tussen zonder
+        we wel welke werd wie wij wil worden zal ze zich zij zijn zo zou onder sinds tijdens tussen
+        zonder
     """,
 }
 LANGUAGES = tuple(_WORDS)

@@ -195,7 +195,9 @@ def _read_metadata(
     groups = [
         [build_token("namespace", namespace)],
         [build_token("kind", kind) for kind in _OWNERS],
-        list(dict.fromkeys(build_key_token(key) for path in ranges for key in list_spellings(path))),
+        list(
+            dict.fromkeys(build_key_token(key) for path in ranges for key in list_spellings(path))
+        ),
         [build_token("conversation_id", key) for key in conversation_ids],
     ]
     batch = {

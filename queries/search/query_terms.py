@@ -21,9 +21,7 @@ _SHORTEST_STEMMED = 4
 # An IBAN: texts have it in groups of four, too.
 _IBAN = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}")
 # The number of a card, a phone or a tax payer: texts have it in groups of three or four, too.
-_GROUPED = re.compile(
-    r"(?P<letters>[a-z]{0,4})(?P<digits>[0-9]{6,16})[a-z]?"
-)
+_GROUPED = re.compile(r"(?P<letters>[a-z]{0,4})(?P<digits>[0-9]{6,16})[a-z]?")
 _SHORTEST_IN_PAIRS = 8
 _LONGEST_IN_PAIRS = 10  # digits: "06 12 34 56 78"
 # What German texts write with an umlaut.
@@ -128,7 +126,7 @@ def _list_groups(word: str) -> Iterable[str]:
         return _split(word, 4)
     if match := _GROUPED.fullmatch(word):
         letters, digits = match.groups()
-        sizes = (4, 3, 2) if len(digits) <= _LONGEST_IN_PAIRS else (4, 3)
+        sizes: tuple[int, ...] = (4, 3, 2) if len(digits) <= _LONGEST_IN_PAIRS else (4, 3)
         if len(word) < _SHORTEST_IN_PAIRS:
             sizes = (3,)  # "482 913"
         groups = [group for size in sizes for group in _split(digits, size)]

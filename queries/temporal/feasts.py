@@ -1,4 +1,4 @@
-"""Feasts whose day differs from year to year: Easter, the feasts that depend on it, Thanksgiving."""
+"""Feasts whose day differs from year to year: Easter, feasts that depend on it, Thanksgiving."""
 
 from datetime import date, timedelta
 

@@ -113,7 +113,9 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
             yield replace(template, prepositions=vocabulary.NEVER)
 
 
-def _read_period(name: str) -> tuple[int, int | None, int, tuple[Callable[[DateRange], DateRange], ...]]:
+def _read_period(
+    name: str,
+) -> tuple[int, int | None, int, tuple[Callable[[DateRange], DateRange], ...]]:
     """Return the first month, the day and the number of months of a season or a holiday.
 
     The last value is the change by which the day of a feast is calculated from the year.

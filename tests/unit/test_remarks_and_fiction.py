@@ -97,6 +97,9 @@ def test_what_somebody_only_thought_of_is_no_fact(extractor: Extractor, text: st
         "Please tick if it applies: Nadia Osman works for Orion Foods.",
         "Agree or disagree: Nadia Osman leads Orion Foods.",
         "Sample text: Nadia Osman leads Orion Foods.",
+        "Sprint goals: Celery uses Redis.",
+        "Not on your life does Orion Foods own Delta Mills.",
+        "For all we know, Orion Foods owns Delta Mills.",
         'They sang "Nadia Osman loves Piet Bakker" twice.',
         "The book is titled “Nadia Osman marries Piet Bakker”.",
         "Orion Foods to buy Delta Mills",
@@ -179,7 +182,7 @@ def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str
         "Before it went public, Orion Foods bought Delta Mills.",
         "To save taxes, Orion Foods bought Delta Mills.",
         "Orion Foods bought Delta Mills in the right year.",
-        "Orion Foods bought Delta Mills, which is called \"The Mill\".",
+        'Orion Foods bought Delta Mills, which is called "The Mill".',
         "Sample rates are fine, and Orion Foods owns Delta Mills.",
     ],
 )

@@ -98,7 +98,12 @@ def test_what_people_look_for_is_found(text: str, queries: list[str]) -> None:
 def test_an_identifier_is_in_a_text_that_has_it_with_spaces(
     identifier: str, texts: list[str]
 ) -> None:
-    others = ["Shelf 4-D is full.", "Flight LH 1243 is late.", "The plate is XBXY 4411.", "DE89 3704 0044 0532 0130 17"]
+    others = [
+        "Shelf 4-D is full.",
+        "Flight LH 1243 is late.",
+        "The plate is XBXY 4411.",
+        "DE89 3704 0044 0532 0130 17",
+    ]
     shares = find_identifiers([*texts, *others], frozenset({identifier}))
     assert shares.tolist() == [1.0] * len(texts) + [0.0] * len(others)
 
