@@ -261,8 +261,8 @@ class CueReader(SentenceForms):
             return "wished"
         if {"had", "better"} <= words:
             return "requested"
-        if self.parsed.heads[verb] == verb and self.has_to(verb) and self.find_subject(verb) >= 0:
-            return "planned"  # "Acme to buy Globex"
+        if self._is_headline(verb):
+            return "planned"
         for child, word in self.find_cues(verb):
             # "I'd" may be "I had".
             is_auxiliary = self.parsed.deps[child] not in _CLAUSES  # not "because it must"
@@ -270,6 +270,17 @@ class CueReader(SentenceForms):
                 is_denial = is_negative and modalities[word] != "requested"
                 return "" if is_denial and word not in {"may", "might"} else modalities[word]
         return ""
+
+    def _is_headline(self, verb: int) -> bool:
+        """Return whether a sentence is a name and an infinitive: "Acme to buy Globex"."""
+        first, _ = self.find_sentence(verb)
+        subject = self.find_subject(verb)
+        return (
+            self.parsed.heads[verb] == verb
+            and subject in self.names
+            and self.parsed.lowers[subject + 1 : verb] == ["to"]
+            and set(range(first, subject)) <= set(self.names)
+        )
 
     def _read_condition(self, verb: int) -> str:
         """Return whether a condition limits a predicate, unless it only introduces a remark.
