@@ -16,6 +16,7 @@ from mcp_context_persistence.ingest.extraction.tables import find_cells
 from mcp_context_persistence.kg import limits
 
 _NAME_CHARACTERS = 80
+_FULL_NAME_CHARACTERS = 30
 _NAME_WORD = r"(?:[^\W\d_a-z][\w.'’-]*|&|[a-z]\.)"
 _NAME = re.compile(
     rf"{_NAME_WORD}(?:,? (?:{_NAME_WORD}|of|the|and|in|at|on|de|del|della|der|den|des|di|do|da|du"
@@ -39,12 +40,14 @@ class Value(NamedTuple):
         end: One past the last one.
         type: The type of entities that its label announces, such as ``person``, or "".
         is_name: Whether the whole value is a name rather than a sentence.
+        label: Its key in JSON, or the heading of its column.
     """
 
     start: int
     end: int
     type: str
     is_name: bool
+    label: str = ""
 
 
 def find_values(text: str, spans: Sequence[DataSpan]) -> tuple[list[Value], bool]:
@@ -62,6 +65,7 @@ def find_values(text: str, spans: Sequence[DataSpan]) -> tuple[list[Value], bool
             continue
         value = _read_value(content, start, end, label)
         if value is not None:
+            value = value._replace(label=label.lower())
             contents.add(content)
             size += len(content)
             if size > limits.DATA_CHARACTERS:
@@ -128,4 +132,25 @@ def restrict_to_cells(
         for cell in cells
         if cell.type
     ]
-    return selected
+    return [*selected, *_complete_columns(selected, cells)]
+
+
+def _complete_columns(
+    candidates: Sequence[EntityCandidate], cells: Sequence[Value]
+) -> Iterator[EntityCandidate]:
+    """Yield the full names of which the recognizer found nothing, in a column of people.
+
+    That is a column of which it takes half of the names, or more, for people.
+    """
+    kinds = {candidate.start: candidate.type for candidate in candidates}
+    columns: dict[str, list[Value]] = {}
+    for cell in cells:
+        if cell.label and cell.is_name and not cell.type:
+            columns.setdefault(cell.label, []).append(cell)
+    for column in columns.values():
+        people = sum(kinds.get(cell.start) == "person" for cell in column)
+        if 2 * people >= len(column):
+            for cell in column:
+                if cell.start not in kinds and cell.end - cell.start <= _FULL_NAME_CHARACTERS:
+                    rule = "data:person"
+                    yield EntityCandidate(cell.start, cell.end, "person", rule, Tier.NAME_RULE)

@@ -79,6 +79,7 @@ _RELATIVE = (
     r"mum|dad|brother|sister|boss|manager|doctor|dog|cat)"
 )
 # Not "I'm a friend of hers" or "I'm a customer".
+_I_HAVE = r"i(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
 _OCCUPATION = "|".join(
     sorted(
         (get_words("people_roles") | get_words("person_nouns") | get_words("occupations"))
@@ -171,7 +172,7 @@ RULES = (
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: to me)? "
+        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? "
         r"(?:only |just )?in [a-z]+\b",
     ),
     _rule(
@@ -232,7 +233,8 @@ RULES = (
         "I don't",
         "preference",
         r"\bi (?:don't|do not|can't|cannot|never|no longer|only) (?:(?:really|ever|usually) )?"
-        r"(?:eat|drink|smoke|drive|fly|use|consume)\b(?! (?:it|that|this|them|one|anything)\b)",
+        r"(?:eat|drink|smoke|drive|fly|use|consume)\b(?! (?:it|that|this|them|one|anything)\b)|"
+        r"\bi can only (?:eat|drink|drive|use|read|walk|work)\b(?! (?:it|that|this|them)\b)",
         is_clause=True,
     ),
     _rule(
@@ -247,11 +249,14 @@ RULES = (
     _rule(
         "I am",
         "fact",
-        rf"{_BEFORE_FACT}\bi(?:'m| am) an? (?:[\w-]+ ){{0,3}}?(?:{_OCCUPATION}|"
+        rf"{_BEFORE_FACT}\bi(?:'m| am) an? (?:(?:[\w-]+ ){{1,5}}and an? )?(?:[\w-]+ ){{0,3}}?"
+        rf"(?:{_OCCUPATION}|"
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
-    _rule("my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE} (?:is|are|:)\s*\S", is_clause=True),
+    _rule(
+        "my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True
+    ),
     _rule(
         "my … is",
         "fact",
@@ -261,7 +266,24 @@ RULES = (
     _rule(
         "I live in",
         "fact",
-        r"\bi (?:currently |now )?(?:live in|work (?:as an?|for|at)|was born (?:in|on)) \w",
+        r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)) "
+        r"\w|work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I speak",
+        "fact",
+        rf"{_BEFORE_FACT}\bi (?:can |only |also |mostly |don't |do not )*speak (?:\w+ ){{0,2}}?"
+        r"(?-i:(?![A-Z]\w+day\b)[A-Z]\w+(?:ish|ese|ian|an|ch|ic|ew|ek|in|ai|i|u|o))"
+        r"(?=\W*$|,| (?:and|or|but|at|with|to|fluently|natively|as)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I have",
+        "fact",
+        rf"{_BEFORE_FACT}(?<!can )(?<!may )\b{_I_HAVE} "
+        rf"(?:\w+ )?(?:kids?|child(?:ren)?|sons?|daughters?|twins|siblings|{_RELATIVE}s?)\b"
+        r"(?=\W*$|\s?[,.;:!(\u2013\u2014-]| (?:called|named|who|and|with|in|at|aged|from)\b)",
         is_clause=True,
     ),
     _rule(
@@ -280,8 +302,9 @@ TRIGGER = re.compile(
     r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am) (?:{_DIET}|an? )|i (?:don[’']t|do not|can[’']t|cannot|no longer|only) \w+|"
-    rf"i (?:currently |now )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is ))\b",
+    rf"i(?:[’']m| am) (?:{_DIET}|an? )|"
+    r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
+    rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
+    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
     re.IGNORECASE,
 )

@@ -58,12 +58,21 @@ _SHARED = "lunch|dinner|breakfast|brunch|coffee|drinks?|beers?|tea|picnic|party|
 _COMPANIONS = re.compile(
     rf"\b(?i:{_SHARED}) (?:with|{_WITH * 2}) [^\W\d_a-z][^\W\d_]+ &(?= [^\W\d_a-z][^\W\d_]+\b)"
 )
+# "Ada Lind n Tom Berg": two full names with the "and" of chats between them.
+_CHAT_AND = re.compile(
+    r"(?<![\w.])[A-Z][^\W\d_]+ [A-Z][^\W\d_]+ ['’]?n['’]?(?= [A-Z][^\W\d_]+ [A-Z][^\W\d_])"
+)
+# "* Ada Lind — Turku": a list item or a heading of a full name, and of one to three other words.
+_NAME_IN_ITEM = re.compile(
+    rf"{ITEM}[ {DROPPED}]*[A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+){{1,2}}[{DROPPED}]* [—–-]"
+    rf"(?= [{DROPPED}]*[A-Z][^\W\d_]+(?: [A-Z][^\W\d_]+){{0,2}}[{DROPPED}]*(?:\n|$))"
+)
 # A text without any of these has nothing to replace.
 _SIGN = re.compile(
     r"[*_~<>\[\]&@#\\|•‣◦▪●■→⇒\u00ad\u200b-\u202e\u2060-\u2064\ufeff\u2300-\u2bff\U0001f000-\U000e007f]|\w[;/]\w|\bw/"
     r"|(?:^|\n)[^\n:]{0,14}\d:\d\d|://|www\."
     r"|(?:^|\n)[ \t]*(?:[-–—+]|\w{1,3}[.)])[ \t]|\w \d{1,2}\) "
-    r"|[a-zà-ÿ] [\"'“‘«(][A-Z][\w-]{1,14}[\"'”’»)] [A-Z]"
+    r"|[a-zà-ÿ] [\"'“‘«(][A-Z][\w-]{1,14}[\"'”’»)] [A-Z]|[a-zà-ÿ] ['’]?n['’]? [A-Z]"
 )
 
 
@@ -104,6 +113,15 @@ def _write_with(match: re.Match[str]) -> str:
 
 def _write_and(match: re.Match[str]) -> str:
     return match.group()[:-1] + _AND
+
+
+def _join_names(match: re.Match[str]) -> str:
+    names = match.group().rstrip("'’n")
+    return names + _AND * (len(match.group()) - len(names))
+
+
+def _separate_name(match: re.Match[str]) -> str:
+    return match.group()[:-1] + SEPARATOR
 
 
 def _separate_names(match: re.Match[str]) -> str:
@@ -176,6 +194,8 @@ _STEPS: tuple[tuple[re.Pattern[str], _Replace], ...] = (
     (re.compile(r"(?<=\s)@(?=\s[^\W\d_a-z])"), _write_at),
     (re.compile(r"(?<![\w/])w/(?=\s?[^\W\d_])(?!o\b)"), _write_with),
     (_COMPANIONS, _write_and),
+    (_CHAT_AND, _join_names),
+    (_NAME_IN_ITEM, _separate_name),
     (re.compile(r"(?<=\w)[;|](?=\w)|(?<=\s)\|(?=\s)|[•‣◦▪●■]"), _separate),
     (
         re.compile(

@@ -76,6 +76,7 @@ class ModalityReader(GovernorReader):
         if predicate not in self._readings:
             reading = self._read_levels(predicate)
             modality = reading.modality or self.read_condition_of_sentence(predicate)
+            modality = modality or ("supposed" if self.is_title(predicate) else "")
             self._readings[predicate] = Reading(modality, reading.is_negative)
         ends = list(ends)
         modality, is_negative = self._readings[predicate]

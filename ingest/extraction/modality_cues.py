@@ -74,7 +74,8 @@ class CueReader(SentenceForms):
 
     def has_negation(self, token: int) -> bool:
         """Return whether an odd number of negations modify a predicate or a noun."""
-        is_noun = self.parsed.tags[token][0] in "NPDW"
+        is_gerund = self.parsed.tags[token] == "VBG" and self.parsed.deps[token] == "attr"
+        is_noun = is_gerund or self.parsed.tags[token][0] in "NPDW"  # "no denying that"
         is_behind_counted = is_noun or self.parsed.lowers[token] in FORMS_OF_BE
         count = 0
         auxiliaries = (i for i, _ in self.find_cues(token) if self.parsed.deps[i] == "aux")
@@ -145,9 +146,11 @@ class CueReader(SentenceForms):
             if hedge := self.read_hedge(child) or self.read_remark(child):
                 return hedge
         inserted = (i for child in self.parsed.children[verb] for i in self.parsed.children[child])
+        is_believed = subject >= 0 and self.is_believed(subject)
         if remark := next(filter(None, map(self.read_remark, inserted)), ""):
             return remark  # "owns, I believe, a mill"
-        return "nearly" if self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"] else ""
+        is_nearly = self.parsed.lowers[max(0, verb - 2) : verb] == ["all", "but"]
+        return "reported" if is_believed else "nearly" if is_nearly else ""
 
     def _find_adverbs(self, noun: int) -> Iterator[tuple[int, str]]:
         """Yield the adverbs that the parser gave to the subject: "Hopefully Kafka uses it"."""
@@ -215,9 +218,11 @@ class CueReader(SentenceForms):
         return is_before or (word == "then" and "back" in cues)
 
     def _is_future(self, token: int, word: str) -> bool:
-        """Return whether a word or phrase names a time to come: "next month", "tomorrow"."""
+        """Return whether a phrase names a time to come: "next month", "tomorrow", "some day"."""
         if self.parsed.deps[token] not in {"npadvmod", "advmod", "prep"}:
             return False
+        if word == "day" and not self.list_cues(token).isdisjoint({"some", "one"}):
+            return True
         return word in get_words("future") or any(
             "next" in self.list_cues(i) for i in (token, *self.parsed.children[token])
         )
@@ -239,13 +244,11 @@ class CueReader(SentenceForms):
                 return "supposed"
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
-            is_soon = word == "as" and previous == ["soon"]
-            if (is_soon or word in {"once", "until", "till"}) and self.parsed.tags[
-                verb
-            ] in _PRESENT_TAGS:
+            is_present = self.parsed.tags[verb] in _PRESENT_TAGS and previous != ["not"]
+            if is_present and (self.is_time_to_come(child) or self.is_legal(child, verb)):
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
-            word in {"had", "should", "were"} and child < self.find_subject(verb)
+            word in {"had", "should", "were", "did"} and child < self.find_subject(verb)
             for child, word in self.find_cues(verb)
         )
         return "supposed" if is_inverted and self.parsed.heads[verb] > verb else ""
@@ -258,6 +261,8 @@ class CueReader(SentenceForms):
             return "wished"
         if {"had", "better"} <= words:
             return "requested"
+        if self._is_headline(verb):
+            return "planned"
         for child, word in self.find_cues(verb):
             # "I'd" may be "I had".
             is_auxiliary = self.parsed.deps[child] not in _CLAUSES  # not "because it must"
@@ -265,6 +270,17 @@ class CueReader(SentenceForms):
                 is_denial = is_negative and modalities[word] != "requested"
                 return "" if is_denial and word not in {"may", "might"} else modalities[word]
         return ""
+
+    def _is_headline(self, verb: int) -> bool:
+        """Return whether a sentence is a name and an infinitive: "Acme to buy Globex"."""
+        first, _ = self.find_sentence(verb)
+        subject = self.find_subject(verb)
+        return (
+            self.parsed.heads[verb] == verb
+            and subject in self.names
+            and self.parsed.lowers[subject + 1 : verb] == ["to"]
+            and set(range(first, subject)) <= set(self.names)
+        )
 
     def _read_condition(self, verb: int) -> str:
         """Return whether a condition limits a predicate, unless it only introduces a remark.
@@ -280,7 +296,8 @@ class CueReader(SentenceForms):
             if not is_condition or not self.list_cues(child).isdisjoint({"even", "because"}):
                 continue
             subject = self.find_subject(child)
-            is_remark = word in get_verb_forms("remarks") and subject >= 0
+            words = {word, *(self.list_cues(child) if word in FORMS_OF_BE else ())}
+            is_remark = not words.isdisjoint(get_verb_forms("remarks")) and subject >= 0
             if not is_remark or self.parsed.lowers[subject] not in get_words("addressees"):
                 return "supposed"
         return ""

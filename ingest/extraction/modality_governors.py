@@ -108,6 +108,7 @@ class GovernorReader(CueReader):
         if self.parsed.deps[token] in _SUBORDINATE:
             return self._find_governor_of_relative_clause(token, head)
         is_before = token < head and self.parsed.deps[head] != "acomp"
+        is_before |= self.parsed.lowers[head] == "now"
         if self.has_mark(token) and (is_before or self.parsed.deps[head] == "prep"):
             # "Now that Kafka uses Redis, we need it."
             is_premise = self.parsed.lowers[head] in get_words("conditionals")
@@ -146,7 +147,8 @@ class GovernorReader(CueReader):
             return self._build_governor(noun, token)
         if self.parsed.lowers[verb] in get_verb_forms("conditional_imperatives"):
             return self._build_governor(verb, token)  # "imagine him leading it"
-        if self.parsed.lowers[verb] in FORMS_OF_BE and self.is_inverted(verb):
+        is_question = self.is_inverted(verb) or self.is_question(verb)
+        if self.parsed.lowers[verb] in FORMS_OF_BE and is_question:
             return Governor(verb)  # "Is the service using Kafka?"
         above = self.parsed.heads[verb]
         is_gerund = self.parsed.tags[token] == "VBG"
@@ -221,8 +223,10 @@ class GovernorReader(CueReader):
     def _classify_object_before(self, preposition: int) -> str:
         """Return what the object before a preposition says: "changed her mind about joining"."""
         noun = preposition - 1
-        is_object = noun >= 0 and self.parsed.deps[noun] == "dobj"
-        return self.classify_word(noun) if is_object else ""
+        dep, word = self.parsed.deps[noun], self.parsed.lowers[noun]
+        if dep == "pobj" and word in get_words("courses"):
+            return "planned"  # "was on her way to joining"
+        return self.classify_word(noun) if noun >= 0 and dep == "dobj" else ""
 
     def _build_governor(self, head: int, token: int) -> Governor:
         modality, verb = self._classify(head, token), self.parsed.heads[head]
@@ -232,6 +236,8 @@ class GovernorReader(CueReader):
         # "Is not sure that": the negation of the adjective is that of the verb.
         if self.parsed.lowers[head] in get_words("certain") and self.has_negation(verb):
             return Governor(verb, "supposed", has_own_level=False)
+        if self.parsed.lowers[head] == "sure":
+            modality = "supposed"
         return Governor(verb, modality)
 
     def _classify(self, head: int, token: int) -> str:
@@ -245,7 +251,10 @@ class GovernorReader(CueReader):
             return self._classify_subject(self.parsed.heads[head])  # "Rumor has it that"
         if not self.parsed.tags[head].startswith("VB"):
             is_excess = self.has_to(token) and "too" in self.list_cues(head)
-            return "denied" if is_excess else self.classify_word(head)  # "too small to buy"
+            if is_excess:
+                return "denied"  # "too small to buy"
+            by_infinitive = get_modalities("nouns_before_to") if self.has_to(token) else {}
+            return by_infinitive.get(word) or self.classify_word(head)
         return self._classify_verb(head, token)
 
     def _classify_verb(self, verb: int, token: int) -> str:
@@ -258,7 +267,8 @@ class GovernorReader(CueReader):
         if dep == "ccomp":
             if self.read_level(token).modality == "asked":
                 return "asked"
-            if word in get_verb_forms("factive") and not has_to:
+            is_news = word == "guess" and self.parsed.lowers[verb + 1 : verb + 2] == ["what"]
+            if is_news or (word in get_verb_forms("factive") and not has_to):
                 return FACTIVE
         section = "verbs_before_to" if has_to else "verbs_before_clauses"
         modality = get_modalities(section).get(word, self.classify_word(verb))

@@ -111,7 +111,7 @@ def join_values(text: str, values: Iterable[Value]) -> Segment:
         content = _SURROGATE.sub("\n", _UNREADABLE.sub(" ", text[value.start : value.end]))
         cuts.append(length)
         shifts.append(value.start - length)
-        cells.append(Value(length, length + len(content), value.type, value.is_name))
+        cells.append(value._replace(start=length, end=length + len(content)))
         strings += (content, _VALUE_END)
         length += len(content) + len(_VALUE_END)
     return Segment("".join(strings), cuts, shifts, tuple(cells))

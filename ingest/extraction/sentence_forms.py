@@ -20,11 +20,13 @@ _TAGS_BEFORE_QUESTION = frozenset({"UH", "CC", "RB", ",", "WRB", "WP"})
 _INVERTING_WORDS = frozenset({"only", "never", "nor", "so", "neither", "here", "there"})
 _OBJECTS = frozenset({"dobj", "ccomp", "xcomp", "attr"})
 _BULLETS = frozenset({"-", "*", "•", "–", "["})
-_HEADING_TOKENS = 4
+_HEADING_TOKENS, _LABEL_TOKENS = 4, 8
 _OPENING_TOKENS, _HEDGE_TOKENS = 4, 5
 _PHRASE_TOKENS = 12
 _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
+_OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
+_TITLE_TOKENS = 12
 
 
 class SentenceForms:
@@ -157,6 +159,8 @@ class SentenceForms:
         words_before = [i for i in self.parsed.lowers[first:token] if i not in _BULLETS]
         if words_before[:1] in (["todo"], ["fixme"], ["]"]):
             return "planned"
+        if self.parsed.tags[first] == "TO" and self.find_subject(token) < 0:
+            return "requested"  # "To let Kafka use Redis, set the driver"
         return opening or ("supposed" if is_role or (is_condition and not is_name) else "")
 
     def read_heading(self, token: int) -> str:
@@ -164,14 +168,29 @@ class SentenceForms:
         first, _ = self.find_sentence(token)
         if self.parsed.words[first - 1 : first] == [":"]:
             first, _ = self.find_sentence(first - 1)
-        words = self.parsed.lowers[first : min(first + _HEADING_TOKENS, token)]
-        heading = words[: words.index(":")] if ":" in words else []
-        modalities = get_modalities("nouns")
-        return next((modalities[word] for word in heading if word in modalities), "")
+        for section, tokens in (("nouns", _HEADING_TOKENS), ("labels", _LABEL_TOKENS)):
+            words = self.parsed.lowers[first : min(first + tokens, token)]
+            heading = words[: words.index(":")] if ":" in words else []
+            modalities = get_modalities(section)
+            if modality := next(filter(None, map(modalities.get, heading)), ""):
+                return modality
+        return ""
+
+    def is_title(self, token: int) -> bool:
+        """Return whether a token is in the quoted title of a work: 'the song "X loves Y"'."""
+        for quote in range(token, max(0, token - _TITLE_TOKENS), -1):
+            if self.parsed.words[quote] in _OPENING_QUOTES:
+                return self.parsed.lowers[quote - 1] in get_words("titled")
+        return False
 
     def read_closing(self, token: int) -> str:
-        """Return what the last word of a sentence says: "(unconfirmed)", "- allegedly", "- not"."""
+        """Return what the last words of a sentence say: "(unconfirmed)", "- not", ", my foot"."""
         first, end = self.find_sentence(token)
+        words = [word for word in self.parsed.lowers[max(first, end - 6) : end] if word not in ".!"]
+        text = " ".join(words)
+        for closing, modality in get_modalities("closings").items():
+            if text.endswith((f", {closing}", f"- {closing}", " /s")):
+                return modality
         while end > first and not self.parsed.words[end - 1][0].isalnum():
             end -= 1
         if end - first < _CLOSING_TOKENS or self.parsed.words[end - 2] not in _BEFORE_CLOSING:
@@ -202,6 +221,34 @@ class SentenceForms:
         modality = get_modalities("verbs").get(self.parsed.lowers[verb], "")
         modality = modality or get_modalities("nouns").get(noun, "")  # "so the story goes"
         return modality if modality in {"reported", "supposed"} else ""
+
+    def is_believed(self, subject: int) -> bool:
+        """Return whether a remark follows a subject as an apposition: "Ada, Bob says, runs it"."""
+        verbs = get_modalities("verbs")
+        return any(
+            self.parsed.deps[child] == "appos"
+            and self.parsed.words[child + 1 : child + 2] == [","]
+            and self.parsed.tags[child] in {"VBD", "VBZ", "VBP"}
+            and verbs.get(self.parsed.lowers[child]) in {"reported", "supposed"}
+            for child in self.parsed.children[subject]
+        )
+
+    def is_time_to_come(self, conjunction: int) -> bool:
+        """Return whether a clause in the present names a time to come: "once Ada joins X"."""
+        word = self.parsed.lowers[conjunction]
+        main = self.parsed.heads[self.parsed.heads[conjunction]]
+        is_soon = word == "as" and self.parsed.lowers[conjunction - 1 : conjunction] == ["soon"]
+        is_instruction = word == "before" and self.find_subject(main) < 0
+        return is_soon or is_instruction or word in {"once", "until", "till"}
+
+    def is_legal(self, conjunction: int, verb: int) -> bool:
+        """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
+        main = self.parsed.heads[verb]
+        return (
+            self.parsed.lowers[conjunction] == "where"
+            and verb < main
+            and not {"may", "shall", "must"}.isdisjoint(self.list_cues(main))
+        )
 
     def is_imagined(self, preposition: int) -> bool:
         """Return whether a phrase is about fiction or a condition: "in the novel", "in case"."""

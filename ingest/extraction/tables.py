@@ -14,7 +14,7 @@ _RULE = re.compile(r"[\s|+:\-=─━═┼╪┬┴├┤┌┐└┘│]*[-─�
 _WIDE_GAP = re.compile(r"(?<=\S)(?: {2,}|\t+)(?=\S)")
 _CELL_END = re.compile(r" *[|│] *")
 _FULL_NAME = re.compile(r"[^\W\d_a-z][^\W\d_]+ [^\W\d_a-z][^\W\d_]+")
-_SEPARATORS = (";", "\t", ",")
+_SEPARATORS = (";", "\t", ",", "|")
 
 
 class Cell(NamedTuple):
@@ -114,7 +114,9 @@ def _choose_splitter(lines: Sequence[str]) -> "Splitter":
     if any(map(_BARS.match, lines)) or any(map(_LOOSE_BARS.match, lines)):
         return Splitter(_CELL_END)
     if _find_separated(lines) is not None:
-        counts = {separator: sum(line.count(separator) for line in lines) for separator in ";\t,"}
+        counts = {
+            separator: sum(line.count(separator) for line in lines) for separator in _SEPARATORS
+        }
         separated = [s for s in _SEPARATORS if counts[s] >= len(lines)]
         return Splitter(re.compile(re.escape(separated[0])))
     return Splitter(_WIDE_GAP)

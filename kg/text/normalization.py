@@ -8,7 +8,7 @@ APOSTROPHE = "'"
 NON_JOINER = "\u200c"
 # What joins the parts of an identifier, a number, an address or a path.
 CONNECTORS = frozenset(".-_@:/\\'&=~#+,")
-_APOSTROPHES = frozenset("'’‘ʼʹ′＇`´")
+_APOSTROPHES = frozenset("'’‘ʼʻʹ′＇`´")
 _HYPHENS = frozenset("-‐‑﹣－")
 # Letters that have no decomposition into a base letter and a mark.
 _BASE_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i"}

@@ -19,7 +19,7 @@ _WORDS: Mapping[str, str] = {
         im in ins ist ja jetzt kann kein keine können machen mal man mein meine mich mir mit muss
         nach nicht nichts noch nur oder ohne schon sehr sein seine seit sich sie sind so soll über
         um und uns unser unter vom von vor war waren warum was weil welche welcher welches wem wen
-        wenn wer werden wie wieder wir wird wo wohin woher wann würde zu zum zur
+        wenn wer werden wie wieder wir wird wo wohin woher wann während würde zu zum zur zwischen
     """,
     "fr": """
         ai as au aussi aux avait avec avez avoir avons car ce cela ces cet cette ceux chez comme
@@ -27,7 +27,7 @@ _WORDS: Mapping[str, str] = {
         je la le les leur leurs lui ma mais me mes moi mon même ne nos notre nous on ont ou où par
         pas peut plus pour pourquoi qu quand que quel quelle quelles quels qui quoi sa sans se sera
         ses si son sont sous sur suis ta te tes toi ton tous tout toute très tu un une va vers vos
-        votre vous y à été ça combien
+        votre vous y à été ça combien après depuis entre
     """,
     "es": """
         a al algo como con cuando cual cuál cuáles cuándo cuánto cuántos cómo de del desde donde
@@ -35,25 +35,27 @@ _WORDS: Mapping[str, str] = {
         este esto estoy fue fueron ha había han hasta hay he hoy la las le les lo los me mi mis muy
         más mí nada ni no nos nosotros o os para pero por porque puede qué que quien quién se ser si
         sin sobre son soy su sus sí también te tengo tiene todo todos tu tus tú un una uno unos y ya
-        yo
+        yo durante hacia
     """,
     "it": """
         a ad ai al alla alle anche che chi ci come con cosa cui da dal dalla degli dei del della
         delle di dove e ed è era gli ha hai hanno ho i il in io la le lei lo loro lui ma mi mia mio
         nel nella noi non o per perché più poi quale quali quando quanto quello questa questo se sei
-        si sia sono sta su sua sul sulla suo te ti tra tu un una uno voi
+        si sia sono sta su sua sul sulla suo te ti tra tu un una uno voi dopo durante senza
     """,
     "pt": """
         a ao aos as até com como da das de dela dele do dos e ela ele eles em entre era essa esse
         esta está este eu foi foram há isso já lhe mais mas me mesmo meu minha muito na nas nem no
         nos nós não o onde os ou para pela pelo por porque qual quando que quem quê se sem ser seu
-        seus sua são só também tem tenho tinha um uma umas uns você vocês à é
+        seus sua são só também tem tenho tinha um uma umas uns você vocês à é após desde durante
+        sobre
     """,
     "nl": """
         aan al als bij dan dat de deze die dit door dus een en er ga geen haar heb hebben heeft het
         hier hij hoe hun ik in is je jij jullie kan maar me meer met mij mijn moet naar niet nog nu
         of om ons ook op over te toen tot uit van veel voor waar waarom wanneer want waren was wat
-        we wel welke werd wie wij wil worden zal ze zich zij zijn zo zou
+        we wel welke werd wie wij wil worden zal ze zich zij zijn zo zou onder sinds tijdens tussen
+        zonder
     """,
 }
 LANGUAGES = tuple(_WORDS)

@@ -35,6 +35,8 @@ _RUN = re.compile(rf"[^\s{_CONNECTOR}]+(?:[{_CONNECTOR}]{{1,3}}[^\s{_CONNECTOR}]
 _CONNECTORS = re.compile(rf"[{_CONNECTOR}]+")
 _SEGMENT_BREAK = re.compile(r"[@:/\\=&,~#+]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+# A number that hyphens divide is a term without them, too: an ISBN, a phone, a code.
+_CODE = re.compile(r"[0-9]{4,20}")
 _CONTRACTIONS = frozenset({"s", "t", "d", "m", "ll", "re", "ve"})
 _SUFFIXED = re.compile(r"([A-Za-z][A-Za-z0-9]*)(\+{1,2}|#)(?!\w)")
 _SUFFIXES = {"+": "plus", "#": "sharp"}
@@ -193,6 +195,9 @@ def _split_compound(compound: str) -> Iterator[Token]:
     components = _split_segment(compound)
     is_hyphenated = len(components) > 1 and compound.replace("-", "").isalpha()
     yield from _join(components, is_word=is_hyphenated)
+    number = compound.replace("-", "")
+    if 1 < len(components) <= MAX_PARTS and _CODE.fullmatch(number):
+        yield Token(number, role="piece")
     for component in components:
         yield from _split_part(component)
 

@@ -14,6 +14,7 @@ from mcp_context_persistence.kg.filter_tokens import build_token, build_value_to
 from mcp_context_persistence.queries.search.id_intervals import HIGHEST, list_intervals_between
 from mcp_context_persistence.queries.search.metadata_filters import (
     MetadataCondition,
+    list_spellings,
     name_key,
     read_condition,
     read_values,
@@ -114,9 +115,9 @@ class Filters:
     @cached_property
     def _excluded_values(self) -> list[str]:
         return [
-            build_value_token(path, value)
+            token
             for path, condition in self.metadata.items()
-            for value in condition.none_of
+            for token in _build_value_tokens(path, condition.none_of)
         ]
 
     @cached_property
@@ -256,13 +257,16 @@ class Filters:
             if condition.bounds:
                 raise AssertionError("bounds are resolved before a search")
             if condition.any_of is not None:
-                groups.append(
-                    [build_value_token(path, value) for value in condition.any_of] or [NO_TOKEN]
-                )
+                groups.append(_build_value_tokens(path, condition.any_of) or [NO_TOKEN])
         return groups
 
 
 NO_FILTERS = Filters()
+
+
+def _build_value_tokens(path: str, values: Sequence[str]) -> list[str]:
+    """Return the filter tokens of values of metadata, for every spelling of their key."""
+    return [build_value_token(key, value) for key in list_spellings(path) for value in values]
 
 
 def build_kind_group(kinds: Sequence[str]) -> list[list[str]]:
@@ -349,6 +353,16 @@ def _reader_of_list(
     return lambda value: {field_name: read_values(f"filters.{key}", value, check)}
 
 
+def _reader_of_texts(key: str, field_name: str) -> Callable[[object], dict[str, Any]]:
+    """Return a reader of a list of texts, which finds each in both forms of Unicode."""
+
+    def read(value: object) -> dict[str, Any]:
+        values = read_values(f"filters.{key}", value, validation.check_identifier)
+        return {field_name: tuple(itertools.chain.from_iterable(map(list_spellings, values)))}
+
+    return read
+
+
 def _read_date_range(value: object) -> dict[str, Any]:
     name = "filters.date_range"
     value = _read_set_fields(value)
@@ -375,7 +389,7 @@ _READERS: dict[object, Callable[[object], dict[str, Any]]] = {
     "confidence_min": lambda value: {
         "confidence_min": validation.check_share("filters.confidence_min", value)
     },
-    "project": _reader_of_list("project", "projects", validation.check_identifier),
-    "tags": _reader_of_list("tags", "tags", validation.check_identifier),
+    "project": _reader_of_texts("project", "projects"),
+    "tags": _reader_of_texts("tags", "tags"),
     "role": _reader_of_list("role", "roles", _check_role),
 }

@@ -5,10 +5,12 @@ stored under the key are compared, and those within the range become filter toke
 """
 
 import operator
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
-from typing import Any
+from functools import partial, reduce
+from itertools import chain
+from typing import Any, TypeVar
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
@@ -31,6 +33,7 @@ OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 _OWNERS = ("message", "conversation", "document")  # kinds of nodes that have metadata of their own
 Number = int | float
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +58,18 @@ class MetadataCondition:
         return (
             isinstance(value, value_types)
             and not isinstance(value, bool)
-            and all(OPERATORS[name](value, operand) for name, operand in self.bounds)
+            and all(OPERATORS[name](_fold(value), _fold(operand)) for name, operand in self.bounds)
         )
+
+
+def list_spellings(text: str) -> tuple[str, ...]:
+    """Return a text as it is written, and in the composed and the decomposed form of Unicode."""
+    if text.isascii():
+        return (text,)
+    return tuple(dict.fromkeys((text, _compose(text), unicodedata.normalize("NFD", text))))
+
+
+_compose = partial(unicodedata.normalize, "NFC")
 
 
 def name_key(path: str) -> str:
@@ -72,7 +85,7 @@ def read_condition(path: str, value: object) -> MetadataCondition:
     """
     name = name_key(path)
     if not isinstance(value, Mapping):
-        return MetadataCondition(any_of=read_values(name, value, _read_text))
+        return MetadataCondition(any_of=_read_texts(name, value))
     if not value or not value.keys() <= {*OPERATORS, "not"}:
         raise ValidationError(
             f"{name} must be a value, a list of values, or a mapping with the operators "
@@ -85,11 +98,13 @@ def read_condition(path: str, value: object) -> MetadataCondition:
     )
     if len({isinstance(operand, str) for _, operand in bounds}) > 1:
         raise ValidationError(f"{name} must have bounds of one type: all numbers, or all strings")
-    none_of = read_values(f"{name}.not", value["not"], _read_text) if "not" in value else ()
+    none_of = _read_texts(f"{name}.not", value["not"]) if "not" in value else ()
     return MetadataCondition(none_of=none_of, bounds=bounds)
 
 
-def read_values(name: str, value: object, read: Callable[[str, object], str]) -> tuple[str, ...]:
+def read_values(
+    name: str, value: object, read: Callable[[str, object], Value]
+) -> tuple[Value, ...]:
     """Return one value or a list of them as a tuple, each once, in order."""
     values = list(value) if isinstance(value, (list, tuple, set, frozenset)) else [value]
     if not values:
@@ -99,8 +114,18 @@ def read_values(name: str, value: object, read: Callable[[str, object], str]) ->
     return tuple(dict.fromkeys(read(name, item) for item in values))
 
 
-def _read_text(name: str, value: object) -> str:
-    return format_value(_read_value(name, value))
+def _read_texts(name: str, value: object) -> tuple[str, ...]:
+    """Return one value or a list of them as `format_value` writes them, in every spelling."""
+    return tuple(dict.fromkeys(chain.from_iterable(read_values(name, value, _read_spellings))))
+
+
+def _read_spellings(name: str, value: object) -> tuple[str, ...]:
+    plain = _read_value(name, value)
+    return tuple(map(format_value, list_spellings(plain) if isinstance(plain, str) else (plain,)))
+
+
+def _fold(value: str | Number) -> Any:
+    return _compose(value) if isinstance(value, str) else value
 
 
 def _read_value(name: str, value: object) -> str | bool | Number:
@@ -166,10 +191,13 @@ def _read_metadata(
     namespace: str, ranges: Mapping[str, MetadataCondition], conversation_ids: Iterable[str]
 ) -> Statement[Mapping[str, list[str]]]:
     """Read for each path the values within its bounds, a row for each node that has a key."""
+    paths = {_compose(path): path for path in ranges}
     groups = [
         [build_token("namespace", namespace)],
         [build_token("kind", kind) for kind in _OWNERS],
-        list(dict.fromkeys(map(build_key_token, ranges))),
+        list(
+            dict.fromkeys(build_key_token(key) for path in ranges for key in list_spellings(path))
+        ),
         [build_token("conversation_id", key) for key in conversation_ids],
     ]
     batch = {
@@ -180,8 +208,9 @@ def _read_metadata(
 
     def read(row: Row) -> Mapping[str, list[str]]:
         within: dict[str, list[str]] = {path: [] for path in ranges}
-        for path, value in list_values(load_stored(row["metadata"], "metadata") or {}):
-            if path in ranges and ranges[path].is_within_bounds(value):
+        for key, value in list_values(load_stored(row["metadata"], "metadata") or {}):
+            path = paths.get(_compose(key), "")
+            if path and ranges[path].is_within_bounds(value):
                 within[path].append(format_value(value))
         return within
 

@@ -21,9 +21,11 @@ _SHORTEST_STEMMED = 4
 # An IBAN: texts have it in groups of four, too.
 _IBAN = re.compile(r"[a-z]{2}[0-9]{2}[a-z0-9]{11,30}")
 # The number of a card, a phone or a tax payer: texts have it in groups of three or four, too.
-_GROUPED = re.compile(
-    r"(?:(?P<letters>[a-z]{1,4})(?=[0-9]{6})|(?=[0-9]{8}))(?P<digits>[0-9]{6,16})"
-)
+_GROUPED = re.compile(r"(?P<letters>[a-z]{0,4})(?P<digits>[0-9]{6,16})[a-z]?")
+_SHORTEST_IN_PAIRS = 8
+_LONGEST_IN_PAIRS = 10  # digits: "06 12 34 56 78"
+# What German texts write with an umlaut.
+_UMLAUT = re.compile(r"(?<=[aou])e")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +95,8 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     # Words of a query in English, or in no language that shows, may have irregular forms.
     may_have_forms = languages in ((ENGLISH,), LANGUAGES)
     forms = find_forms(word for word in best_words if may_have_forms and word not in names)
+    if "de" in languages:
+        forms |= _find_umlauts(best_words)
     exact = dict.fromkeys(term for word in best_words for term in variants[word])
     form_stems = (stem_word(form, ENGLISH) for group in forms.values() for form in group)
     weighted = dict.fromkeys(f"{stem}^{FORM_WEIGHT}" for stem in form_stems if stem not in exact)
@@ -110,13 +114,23 @@ def extract_terms(query: str, language: str | None = None) -> QueryTerms:
     )
 
 
+def _find_umlauts(words: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the form of words without the letter that stands for an umlaut: "gewaechshaus"."""
+    forms = {word: _UMLAUT.sub("", word) for word in words if word.isalpha()}
+    return {word: (form,) for word, form in forms.items() if form != word}
+
+
 def _list_groups(word: str) -> Iterable[str]:
     """Return the groups of characters in which texts have a long number: "ATU 6389 1204"."""
     if _IBAN.fullmatch(word):
         return _split(word, 4)
     if match := _GROUPED.fullmatch(word):
         letters, digits = match.groups()
-        return dict.fromkeys(filter(None, [letters, *_split(digits, 4), *_split(digits, 3)]))
+        sizes: tuple[int, ...] = (4, 3, 2) if len(digits) <= _LONGEST_IN_PAIRS else (4, 3)
+        if len(word) < _SHORTEST_IN_PAIRS:
+            sizes = (3,)  # "482 913"
+        groups = [group for size in sizes for group in _split(digits, size)]
+        return dict.fromkeys(filter(None, [letters, *groups]))
     return ()
 
 

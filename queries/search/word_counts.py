@@ -20,7 +20,7 @@ _LONGEST_UNSTEMMED = 3  # letters
 _LONGEST_ENDING = 5
 _PAIR = 2
 _UNSPACED = re.compile(f"[{UNSPACED_CHARACTERS}]")
-_SHORTEST_SPACED = 5  # characters of an identifier that a text may have with spaces in it
+_SHORTEST_SPACED_NUMBER = 5  # digits of a number that a text may have with spaces in it
 
 
 class WordCounts:
@@ -132,9 +132,9 @@ def find_identifiers(texts: Sequence[str], identifiers: frozenset[str]) -> Float
     spaced = [
         identifier
         for identifier in identifiers
-        if len(identifier) >= _SHORTEST_SPACED
-        and identifier.isalnum()
+        if identifier.isalnum()
         and any(map(str.isdigit, identifier))
+        and not (identifier.isdigit() and len(identifier) < _SHORTEST_SPACED_NUMBER)
     ]
     shares = np.zeros(len(texts))
     for index, text in enumerate(texts):

@@ -85,7 +85,7 @@ _ADJACENT = re.compile(
 _PREPOSITION = re.compile(
     r"\b(?:((?:in\s)?between|from|(?:ever\s)?since|(?:not\s|on\sor\s)?before|on\sor\safter|"
     r"prior\sto|(?:later|newer|earlier|(?:no|not)\slater|no\searlier)\sthan|after|until|till?|"
-    r"up\s(?:to|until|till|through)|by|in|on|of|at|during|throughout|over|around|circa|"
+    r"(?<!run.)up\s(?:to|until|till|through)|by|in|on|of|at|during|throughout|over|around|circa|"
     r"(?:starting|beginning)\s(?:from|with))"
     r"(?:\s{1,3}(?:the|years?|about|around)){0,2}\s{1,3}|((?:pre|post)-))$",
     re.IGNORECASE,

@@ -246,7 +246,14 @@ def find_years(text: str, today: date) -> Iterator[TimeExpression]:
             )
     for match in _DECADE.finditer(text):
         year = expand_year(match[1] or match[2] or match[3], today)
-        yield from build_expressions(match, build_months(year, 1, 120), prepositions=prepositions)
+        yield from _build_decade(text, match, year)
     for match in _DECADE_WORD.finditer(text):
         year = expand_year(str(_DECADE_WORDS[match[1].lower()]), today)
-        yield from build_expressions(match, build_months(year, 1, 120), prepositions=prepositions)
+        yield from _build_decade(text, match, year)
+
+
+def _build_decade(text: str, match: re.Match[str], year: int) -> Iterator[TimeExpression]:
+    """Yield a decade, which needs no preposition where the text begins with it: "The 80s"."""
+    is_first = match.start() <= len("the ") and text[: match.start()].strip().lower() in {"", "the"}
+    prepositions = None if is_first else vocabulary.BEFORE_YEAR
+    yield from build_expressions(match, build_months(year, 1, 120), prepositions=prepositions)

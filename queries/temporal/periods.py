@@ -1,7 +1,7 @@
 """Seasons, holidays, quarters, halves of a year, weekdays and days of a month in a text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -16,6 +16,7 @@ from mcp_context_persistence.queries.temporal.date_ranges import (
     shift_units,
     take_unit,
 )
+from mcp_context_persistence.queries.temporal.feasts import FEASTS, find_feast
 from mcp_context_persistence.queries.temporal.numeric_dates import expand_year
 from mcp_context_persistence.queries.temporal.quantities import read_count
 from mcp_context_persistence.queries.temporal.time_expression import (
@@ -37,7 +38,7 @@ from mcp_context_persistence.queries.temporal.vocabulary import (
 _PERIOD = re.compile(
     rf"""\b(?:(?P<count>{ANY_COUNT}){SPACE}(?P<ago>{ANY_SEASON})s{SPACE}ago\b|
     (?:(?P<modifier>last|this(?:{SPACE}past)?|past|next|coming){SPACE})?
-    (?:(?P<season>{ANY_SEASON})|(?P<holiday>{ANY_HOLIDAY}))\b
+    (?:(?P<season>{ANY_SEASON})|(?<!\ba\s)(?P<holiday>{ANY_HOLIDAY})(?!{SPACE}(?:island|eggs?|bunny)\b))\b
     (?:
         {SPACE}(?P<before_last>before{SPACE}last)\b
         |,?{SPACE}(?:of{SPACE})?(?:(?P<year>{YEAR})(?:[/–-](?P<to>(?:20)?[0-9][0-9])\b)?
@@ -80,13 +81,14 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
     for match in _PERIOD.finditer(text):
         modifier = " ".join((match["modifier"] or "").lower().split())
         name = (match["holiday"] or match["ago"] or match["season"]).lower().replace("’", "'")
-        month, day, count = _read_period(name)
+        month, day, count, changes = _read_period(name)
         template = TimeExpression(
             start=match.start(),
             end=match.end(),
             month=month,
             day=day,
             month_count=count,
+            changes=changes,
             prepositions=vocabulary.BEFORE_SEASON | {"on"} if day else vocabulary.BEFORE_SEASON,
         )
         if match["year"] or match["short_year"]:
@@ -111,14 +113,22 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
             yield replace(template, prepositions=vocabulary.NEVER)
 
 
-def _read_period(name: str) -> tuple[int, int | None, int]:
-    """Return the first month, the day and the number of months of a season or a holiday."""
+def _read_period(
+    name: str,
+) -> tuple[int, int | None, int, tuple[Callable[[DateRange], DateRange], ...]]:
+    """Return the first month, the day and the number of months of a season or a holiday.
+
+    The last value is the change by which the day of a feast is calculated from the year.
+    """
     if name in vocabulary.SEASONS:
-        return vocabulary.SEASONS[name], None, 3
+        return vocabulary.SEASONS[name], None, 3, ()
+    feast = " ".join(name.split())
+    if feast in FEASTS:
+        return 1, 1, 1, (lambda days: find_feast(feast, days[0].year),)
     holiday = next(
         key for key in vocabulary.HOLIDAYS if key.replace("'", "") == name.replace("'", "")
     )
-    return *vocabulary.HOLIDAYS[holiday], 1
+    return *vocabulary.HOLIDAYS[holiday], 1, ()
 
 
 def _move_years(days: DateRange, years: int) -> DateRange:

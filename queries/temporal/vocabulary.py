@@ -3,6 +3,7 @@
 import calendar
 
 from mcp_context_persistence.queries.temporal.date_ranges import WEEKDAYS
+from mcp_context_persistence.queries.temporal.feasts import FEASTS
 
 MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 SHORT_MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name} | {
@@ -132,7 +133,7 @@ ANY_MONTH = "|".join([*MONTHS, *SHORT_MONTHS])
 ANY_SHORT_MONTH = "|".join(SHORT_MONTHS)
 ANY_ORDINAL = "|".join(ORDINALS)
 ANY_SEASON = "|".join(SEASONS)
-ANY_HOLIDAY = "|".join(HOLIDAYS).replace("'", "['’]?").replace(" ", r"\s")
+ANY_HOLIDAY = "|".join([*HOLIDAYS, *FEASTS]).replace("'", "['’]?").replace(" ", r"\s")
 ANY_WEEKDAY = "|".join(WEEKDAYS)
 ANY_SHORT_WEEKDAY = "|".join(sorted(SHORT_WEEKDAYS, key=len, reverse=True))
 ANY_UNIT = (

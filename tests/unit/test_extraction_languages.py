@@ -17,6 +17,7 @@ FOREIGN = [
     "Dokter mengatakan pertemuan dengan tetangga kami sudah ditunda sampai minggu depan "
     "karena hujan deras.",
     "Врач сказал, что встреча с соседями перенесена на следующую неделю.",
+    "Nadia travaille pour Orion Foods depuis dix ans.",
     "Il magazzino ha spedito i pacchi ieri mattina.",
     "医者は来週の会議を延期すると言いました。",
     "医生说下周的会议推迟了。",

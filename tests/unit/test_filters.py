@@ -1,5 +1,6 @@
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import Any
+from typing import Any, Literal
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token
+from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token, format_value
 from mcp_context_persistence.models import DateRange, SearchFilters
 from mcp_context_persistence.queries.search.filters import (
     CONTENT_TYPES,
@@ -204,6 +205,20 @@ def test_metadata_values_become_filter_tokens() -> None:
     assert filters.groups == [[build_value_token("team", text) for text in texts]]
     assert filters.excluded == []
     assert not filters.is_in_index
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_text_is_found_in_both_forms_of_unicode(form: Literal["NFC", "NFD"]) -> None:
+    stored = normalize(form, "Zoë")
+    token = build_value_token(normalize(form, "café"), format_value(stored))
+    for query in (normalize("NFC", "Zoë"), normalize("NFD", "Zoë")):
+        for key in (normalize("NFC", "metadata.café"), normalize("NFD", "metadata.café")):
+            assert [token] == [i for i in read_filters({key: query}).groups[0] if i == token]
+            assert token in read_filters({key: {"not": query}}).excluded
+        assert stored in read_filters({"tags": query}).tags
+        assert stored in read_filters({"project": query}).projects
+        bounds = read_filters({"metadata.a": {"gte": query, "lte": query}}).metadata["a"]
+        assert bounds.is_within_bounds(stored)
 
 
 def test_not_excludes_values_and_what_has_no_metadata() -> None:

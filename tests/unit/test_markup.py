@@ -123,6 +123,20 @@ def test_signs_between_names_separate_them(extractor: Extractor, text: str) -> N
     assert {"Lisbon", "Porto"} <= {mention.name for mention in find_mentions(extractor, text)}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "### Nadia Osman — Turku\n* **Piet Bakker** — Delft",
+        "## Nadia Osman - Turku\n- Piet Bakker - Delft",
+        "ok, Nadia Osman n Piet Bakker r both late",
+        "met Nadia Osman 'n' Piet Bakker there",
+    ],
+)
+def test_names_in_headings_items_and_chats_are_separate(extractor: Extractor, text: str) -> None:
+    names = {mention.name for mention in find_mentions(extractor, text)}
+    assert {"Nadia Osman", "Piet Bakker"} <= names
+
+
 def test_number_after_an_open_parenthesis_separates_nothing() -> None:
     assert remove_markup("We (see step 2) Marek) waited • there") == (
         "We (see step 2) Marek) waited   there"

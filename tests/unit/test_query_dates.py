@@ -123,6 +123,16 @@ def test_only_the_first_year_of_a_list_needs_a_preposition() -> None:
         ("in May last year", "2025-05-01 2025-05-31"),
         ("early January of this year", "2026-01-01 2026-01-10"),
         ("two years after 2019", "2021-01-01 2021-12-31"),
+        ("The nineties", "1990-01-01 1999-12-31"),
+        ("the 70s were loud", "1970-01-01 1979-12-31"),
+        ("photos from Easter 2023", "2023-04-07 2023-04-10"),
+        ("on Good Friday 2024", "2024-03-29 2024-03-29"),
+        ("pancakes on Shrove Tuesday 2025", "2025-03-04 2025-03-04"),
+        ("on Whit Monday 2000", "2000-06-12 2000-06-12"),
+        ("at Easter last year", "2025-04-18 2025-04-21"),
+        ("last Easter Monday", "2026-04-06 2026-04-06"),
+        ("thanksgiving 2023", "2023-11-23 2023-11-23"),
+        ("in the run-up to May 2023", "2023-05-01 2023-05-31"),
     ],
 )
 def test_periods_are_read(query: str, days: str) -> None:
@@ -235,6 +245,9 @@ def test_an_ambiguous_date_means_both_readings() -> None:
         "before lunch",
         "99/99/2023",
         "31/02/2023",
+        "the boat on Easter Island",
+        "a good Friday",
+        "temperatures near the 80s",
     ],
 )
 def test_text_that_only_looks_like_a_date_is_ignored(query: str) -> None:

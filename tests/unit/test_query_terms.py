@@ -87,6 +87,11 @@ def test_names_and_words_of_other_languages_have_no_irregular_forms(query: str) 
     assert extract_terms(query).forms == {}
 
 
+def test_words_with_the_letter_for_an_umlaut_find_those_with_it() -> None:
+    assert extract_terms("Gemuesebruehe").forms == {"gemuesebruehe": ("gemusebruhe",)}
+    assert extract_terms("where are the shoes").forms == {}
+
+
 def test_words_come_once() -> None:
     assert extract_terms("cat Cat CAT dog").words == ("cat", "dog")
 

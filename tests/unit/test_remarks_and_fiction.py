@@ -88,6 +88,84 @@ def test_what_somebody_only_thought_of_is_no_fact(extractor: Extractor, text: st
 @pytest.mark.parametrize(
     "text",
     [
+        "Yeah right, Orion Foods bought Delta Mills.",
+        "Orion Foods bought Delta Mills, my foot!",
+        "Orion Foods bought Delta Mills, and pigs can fly.",
+        "Orion Foods bought Delta Mills /s",
+        "Orion Foods bought Delta Mills, just kidding.",
+        "Tick one: Nadia Osman works for Orion Foods.",
+        "Please tick if it applies: Nadia Osman works for Orion Foods.",
+        "Agree or disagree: Nadia Osman leads Orion Foods.",
+        "Sample text: Nadia Osman leads Orion Foods.",
+        "Sprint goals: Celery uses Redis.",
+        "Not on your life does Orion Foods own Delta Mills.",
+        "For all we know, Orion Foods owns Delta Mills.",
+        'They sang "Nadia Osman loves Piet Bakker" twice.',
+        "The book is titled “Nadia Osman marries Piet Bakker”.",
+        "Orion Foods to buy Delta Mills",
+        "Nadia Osman tipped to lead Orion Foods",
+    ],
+)
+def test_irony_forms_titles_and_headlines_are_no_facts(extractor: Extractor, text: str) -> None:
+    assert not read(extractor, text).relations
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Given half a chance, Orion Foods buys Delta Mills.",
+        "Orion Foods buys Delta Mills on the condition that nobody is fired.",
+        "Did Orion Foods own Delta Mills, bread would be cheaper.",
+        "Where Orion Foods acquires Delta Mills, the bank may object.",
+        "Before Celery uses Redis, create a user.",
+        "To make Celery use Redis, set the broker.",
+        "Is Nadia Osman joining Orion Foods?",
+    ],
+)
+def test_conditions_without_if_and_instructions_are_no_facts(
+    extractor: Extractor, text: str
+) -> None:
+    assert not read(extractor, text).relations
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Piet is sure that Nadia Osman leads Orion Foods.",
+        "In Piet's imagination, Nadia Osman leads Orion Foods.",
+        "Nadia Osman, Piet said, leads Orion Foods.",
+        "We took it for granted that Orion Foods owned Delta Mills.",
+        "To hear her talk, Nadia Osman owns Orion Foods.",
+        "I envisage Nadia Osman leading Orion Foods.",
+        "I can see Nadia Osman leading Orion Foods some day.",
+    ],
+)
+def test_what_somebody_only_believes_is_no_fact(extractor: Extractor, text: str) -> None:
+    facts = [i for i in read(extractor, text).relations if i.type != "related_to"]
+    assert not facts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We call on Orion Foods to buy Delta Mills.",
+        "Orion Foods has the option to buy Delta Mills.",
+        "Orion Foods is under an obligation to buy Delta Mills.",
+        "Orion Foods undertook to buy Delta Mills.",
+        "Orion Foods shall be deemed to own Delta Mills.",
+        "Orion Foods missed out on buying Delta Mills.",
+        "Nadia Osman just missed becoming head of Orion Foods.",
+        "Nadia Osman was on her way to joining Orion Foods.",
+        "Orion Foods is looking for a miller like Piet Bakker.",
+    ],
+)
+def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str) -> None:
+    assert not [i for i in read(extractor, text).relations if i.type != "searches"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "The audit confirmed that Orion Foods owns Delta Mills.",
         "Orion Foods uses Delta Mills because it must.",
         "I told the story: Orion Foods owns Delta Mills.",
@@ -95,9 +173,25 @@ def test_what_somebody_only_thought_of_is_no_fact(extractor: Extractor, text: st
         "Orion Foods owns Delta Mills; the play was fun.",
         "Orion Foods turned down the offer of Delta Mills, so I called Delta Mills.",
         "Orion Foods owns Delta Mills (confirmed).",
+        "If you are unsure, Orion Foods owns Delta Mills.",
+        "There is no denying that Orion Foods bought Delta Mills.",
+        "Now that Orion Foods owns Delta Mills, can you call them?",
+        "Guess what: Orion Foods bought Delta Mills!",
+        "Given its profits, Orion Foods bought Delta Mills.",
+        "It is certain that Orion Foods owns Delta Mills.",
+        "Before it went public, Orion Foods bought Delta Mills.",
+        "To save taxes, Orion Foods bought Delta Mills.",
+        "Orion Foods bought Delta Mills in the right year.",
+        'Orion Foods bought Delta Mills, which is called "The Mill".',
+        "Sample rates are fine, and Orion Foods owns Delta Mills.",
     ],
 )
 def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) -> None:
     names = {mention.entity_id: mention.name for mention in read(extractor, text).mentions}
     facts = [(names[i.source], names[i.target]) for i in read(extractor, text).relations]
     assert ("Orion Foods", "Delta Mills") in facts
+
+
+def test_a_time_before_which_nothing_happened_leaves_a_fact(extractor: Extractor) -> None:
+    extraction = read(extractor, "Not until 2019 did Harbour Bakery buy Elm Mills.")
+    assert [relation.modality for relation in extraction.relations] == ["asserted"]

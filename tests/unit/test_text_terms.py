@@ -66,6 +66,7 @@ def test_each_visible_part_in_any_form_finds_its_text(
         ("for 1,250.75 and 1,000,000", ["1,250.75", "1250.75", "1000000", "1,000,000"]),
         ("status:failed at 10:30", ["status:failed", "failed", "10:30"]),
         ("O’Reilly, Anna’s", ["O'Reilly", "OReilly", "reilly", "anna", "Anna's"]),
+        ("Oʻzbekiston", ["Oʻzbekiston", "O'zbekiston", "O‘zbekiston", "ozbekiston"]),
         ("l’hôpital, dell'arte", ["hôpital", "hopital", "arte", "L'HÔPITAL"]),
         ("C++ in C#", ["C++", "c#"]),
         ("notepad++", ["notepad++", "notepad"]),
@@ -90,13 +91,19 @@ def test_what_people_look_for_is_found(text: str, queries: list[str]) -> None:
     [
         ("lh1234", ["Flight LH 1234 is late.", "Flight LH-1234 is late.", "The LH1234 is late."]),
         ("bxy4411", ["The plate is B-XY 4411."]),
+        ("4c", ["Shelf 4-C is full.", "Shelf 4 C is full."]),
         ("de89370400440532013000", ["The IBAN is DE89 3704 0044 0532 0130 00."]),
     ],
 )
 def test_an_identifier_is_in_a_text_that_has_it_with_spaces(
     identifier: str, texts: list[str]
 ) -> None:
-    others = ["Flight LH 1243 is late.", "The plate is XBXY 4411.", "DE89 3704 0044 0532 0130 17"]
+    others = [
+        "Shelf 4-D is full.",
+        "Flight LH 1243 is late.",
+        "The plate is XBXY 4411.",
+        "DE89 3704 0044 0532 0130 17",
+    ]
     shares = find_identifiers([*texts, *others], frozenset({identifier}))
     assert shares.tolist() == [1.0] * len(texts) + [0.0] * len(others)
 
@@ -115,10 +122,20 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
         ("44219902", "The card ends in 4421 9902."),
         ("123456789", "The tax number is 123 456 789."),
         ("SK127836", "The grid reference is SK 127 836."),
+        ("0612345678", "Mon numéro est le 06 12 34 56 78."),
+        ("550123", "The code is 550 123."),
+        ("QQ123456C", "The insurance number is QQ 12 34 56 C."),
     ],
 )
 def test_a_long_number_finds_texts_that_have_it_in_groups(number: str, text: str) -> None:
     assert finds(number, text)
+
+
+def test_a_number_with_hyphens_is_the_number_without_them() -> None:
+    assert "8806" in extract_terms("8-8-0-6").index_terms
+    assert finds("8806", "The code is 8-8-0-6.")
+    assert finds("9783161484100", "ISBN 978-3-16-148410-0")
+    assert not finds("112", "pages 1-12")
 
 
 def test_a_form_of_a_foreign_word_covers_half_of_it_where_a_text_has_the_word() -> None:
