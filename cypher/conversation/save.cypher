@@ -1,8 +1,7 @@
 // Save a conversation: its properties, new and changed messages in order, their passages, mentions,
 // entities and relationships.
-// Columns: linked (number of messages of the conversation afterwards), removed (number of deleted
-// entities that no evidence supports any more). No row: the conversation has another revision than
-// the one that was read; nothing is written.
+// Columns: guard (null). No row: the conversation has another revision than the one that was read;
+// nothing is written.
 // Plan: the conversation is locked first, so that two writers of one conversation wait for each
 // other. Entities come sorted by id, so that writers of different conversations take locks in the
 // same order. Vectors are set by procedure, which accepts them in binary.
@@ -39,6 +38,7 @@ WHERE c.revision = $batch.revision
 SET c.revision = $batch.revision + 1, c += $batch.conversation,
   c.facets = $batch.conversation.facets + coalesce(c.mentioned, [])
 WITH c
+// Stored messages change: begin
 CALL () {
   UNWIND $batch.stale_ids AS id
   MATCH (m:Message {namespace: $batch.namespace, id: id})
@@ -134,6 +134,7 @@ CALL () {
   OPTIONAL MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
   DETACH DELETE k, m
 }
+// Stored messages change: end
 CALL (c) {
   OPTIONAL MATCH (p:Message {namespace: $batch.namespace, id: $batch.last_stored_id})
   UNWIND $batch.created AS row
@@ -152,6 +153,7 @@ CALL (c) {
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
 }
+// Stored messages change: begin
 CALL (c) {
   WITH c WHERE $batch.relink
   MATCH (c)-[:HAS_MESSAGE]->(m:Message)
@@ -164,6 +166,7 @@ CALL (c) {
   WITH chain[i - 1] AS a, chain[i] AS b
   CREATE (a)-[:NEXT]->(b)
 }
+// Stored messages change: end
 CALL () {
   UNWIND $batch.links AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.id})
@@ -190,6 +193,7 @@ CALL (c) {
     SET other.alternative = true
   }
 }
+// Stored messages change: begin
 CALL (c) {
   WITH c WHERE $batch.inherited IS NOT NULL
   MATCH (c)-[:HAS_MESSAGE|HAS_DECISION|HAS_INSTRUCTION]->(m)
@@ -203,6 +207,7 @@ CALL (c) {
   MATCH (m)-[:HAS_CHUNK]->(k:Chunk)
   SET k.project = m.project
 }
+// Stored messages change: end
 CALL () {
   UNWIND $batch.chunks AS row
   MATCH (m:Message {namespace: $batch.namespace, id: row.properties.message_id})
@@ -269,6 +274,7 @@ CALL () {
   RETURN size($batch.relations) - count(CASE WHEN r.id IS NOT NULL
     OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END) AS missing_relations
 }
+// Stored messages change: begin
 CALL (mentioned_entities, undecided_entities, described_ids) {
   UNWIND mentioned_entities + undecided_entities AS e
   WITH DISTINCT e, described_ids ORDER BY e.id
@@ -282,7 +288,6 @@ CALL (mentioned_entities, undecided_entities, described_ids) {
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
     AND NOT EXISTS { (e)--(:Entity) }
   DETACH DELETE e
-  RETURN count(*) AS removed_entities
 }
 CALL () {
   UNWIND CASE WHEN size($batch.stale_ids) > 0 THEN $batch.mentions ELSE [] END AS row
@@ -290,6 +295,8 @@ CALL () {
   WHERE COUNT { (m)-[:MENTIONS]->() } <> size(row.entities)
   RETURN count(*) AS surplus_mentions
 }
+WITH c, missing_entities + surplus_mentions AS missing_entities, missing_relations
+// Stored messages change: end
 CALL () {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
   SET v.version = randomUUID()
@@ -319,6 +326,4 @@ CALL () {
   }
   RETURN sum(size(range(0, 1, v.vectors_revision * 0))) AS guard
 }
-RETURN COUNT { (c)-[:HAS_MESSAGE]->() } AS linked,
-  CASE WHEN missing_entities + missing_relations + surplus_mentions > 0
-    THEN 1 / (removed_entities * 0) ELSE removed_entities END AS removed;
+RETURN CASE WHEN missing_entities + missing_relations > 0 THEN 1 / (missing_relations * 0) END AS guard;

@@ -108,35 +108,19 @@ def save(
         guard: What the write takes for granted; None if there are no vectors and no new text.
         now: Milliseconds since 1970.
     """
-    stale_ids = [
-        item.properties["id"]
-        for item in difference.items
-        if item.stored is not None and (item.has_new_text or item.needs_graph)
-    ]
-    inherited = difference.inherited
+    changes = _list_changes(difference, findings)
+    name = "conversation/save" if any(changes.values()) else "conversation/extend"
     batch = {
         "namespace": namespace,
         "conversation_id": difference.conversation_id,
         "revision": difference.revision,
         "now": now,
         "conversation": difference.properties,
-        "stale_ids": [*stale_ids, *difference.removed_ids],
-        "removed_ids": list(difference.removed_ids),
-        "changed": _changed_rows(difference.items, findings.vectors_by_id),
+        **changes,
         "created": _created_rows(difference.items, findings.vectors_by_id),
         "last_stored_id": difference.last_stored_id,
-        "relink": difference.needs_relink,
         "links": difference.tree.link_rows() if difference.tree else None,
         "ends": list(difference.tree.ends) if difference.tree else [],
-        "inherited": None if inherited is None else dict(inherited),
-        "restated_ids": [
-            *(
-                item.properties["id"]
-                for item in difference.items
-                if item.is_changed and item.stored
-            ),
-            *difference.removed_ids,
-        ],
         "instruction_ids": [row["id"] for row in findings.instructions],
         "instructions": list(findings.instructions),
         "chunks": list(findings.chunks),
@@ -146,7 +130,7 @@ def save(
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
         "expected_state": guard.parameters() if guard else None,
     }
-    return Statement(name="conversation/save", parameters={"batch": batch}, read=as_is, writes=True)
+    return Statement(name=name, parameters={"batch": batch}, read=as_is, writes=True)
 
 
 def _created_rows(
@@ -158,6 +142,27 @@ def _created_rows(
         for item in sorted(items, key=lambda item: item.properties["position"])
         if item.stored is None
     ]
+
+
+def _list_changes(difference: ConversationDiff, findings: Findings) -> dict[str, Any]:
+    """Return what changes of stored messages; all values are empty if they stay as they are."""
+    stale_ids = [
+        item.properties["id"]
+        for item in difference.items
+        if item.stored is not None and (item.has_new_text or item.needs_graph)
+    ]
+    changed_ids = [
+        item.properties["id"] for item in difference.items if item.is_changed and item.stored
+    ]
+    inherited = difference.inherited
+    return {
+        "stale_ids": [*stale_ids, *difference.removed_ids],
+        "removed_ids": list(difference.removed_ids),
+        "changed": _changed_rows(difference.items, findings.vectors_by_id),
+        "relink": difference.needs_relink,
+        "inherited": None if inherited is None else dict(inherited),
+        "restated_ids": [*changed_ids, *difference.removed_ids],
+    }
 
 
 def _changed_rows(

@@ -35,7 +35,7 @@ DAMAGES = {
     "an answer to nothing": chunk(b"\xb0\x7e"),
 }
 READ, WRITE = "read", "write"
-STATEMENTS = {READ: ("conversation/load", "not_applied"), WRITE: ("conversation/save", "unknown")}
+STATEMENTS = {READ: ("conversation/load", "not_applied"), WRITE: ("conversation/extend", "unknown")}
 
 
 @pytest.fixture(scope="module")

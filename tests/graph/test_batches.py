@@ -249,7 +249,7 @@ def test_a_conversation_without_enough_server_memory_is_retried_alone(client, mo
             return memory_error()
         return None
 
-    failing(monkeypatch, "conversation/save", when)
+    failing(monkeypatch, "conversation/extend", when)
     answers = client.batch_save_conversations([conversation_of(number) for number in range(4)])
     assert [one.success for one in answers] == [True, True, False, True]
     assert "memory" in answers[2].error

@@ -85,6 +85,15 @@ def test_the_text_of_a_statement_is_that_of_its_file():
         assert cypher.load(name).text in source
 
 
+def test_new_messages_are_saved_as_by_the_statement_that_also_changes_stored_ones():
+    """`conversation/extend` is `conversation/save` without the marked parts."""
+    mark = "// Stored messages change: "
+    parts = cypher.load("conversation/save").text.split(f"{mark}begin\n")
+    kept = [parts[0], *(part.partition(f"{mark}end\n")[2] for part in parts[1:])]
+    assert len(parts) > 2
+    assert cypher.load("conversation/extend").text == "".join(kept)
+
+
 def test_removing_the_property_that_no_node_has_locks_a_node(driver):
     """With an unknown property key it would not."""
     nodes = "MATCH (n:LockedNode)"
