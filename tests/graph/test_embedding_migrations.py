@@ -192,6 +192,7 @@ def test_a_stopped_migration_continues(connect):
     )
     while client.get_embedding_status().migrated < 100:
         time.sleep(0.05)
+    slow.pause = 3.0  # it does not end before it is stopped, however busy the machine is
     client.close()
     again = connect()
     half = again.get_embedding_status()
@@ -276,11 +277,13 @@ from tests.graph.hashing_model import HashingModel
 
 url, user, password, namespace = sys.argv[1:]
 client = ContextPersistenceClient(url, auth=(user, password), namespace=namespace)
-client.configure_embedding_model(HashingModel(384, 11, pause=0.4))
+model = HashingModel(384, 11, pause=0.4)
+client.configure_embedding_model(model)
 while client.get_embedding_status().migrated < 128:
     time.sleep(0.05)
+model.pause = 300.0  # it is killed before it ends, however busy the machine is
 print("half", flush=True)
-time.sleep(60)
+time.sleep(300)
 """
 
 
