@@ -223,10 +223,12 @@ class GovernorReader(CueReader):
     def _classify_object_before(self, preposition: int) -> str:
         """Return what the object before a preposition says: "changed her mind about joining"."""
         noun = preposition - 1
+        if noun < 0:
+            return ""
         dep, word = self.parsed.deps[noun], self.parsed.lowers[noun]
         if dep == "pobj" and word in get_words("courses"):
             return "planned"  # "was on her way to joining"
-        return self.classify_word(noun) if noun >= 0 and dep == "dobj" else ""
+        return self.classify_word(noun) if dep == "dobj" else ""
 
     def _build_governor(self, head: int, token: int) -> Governor:
         modality, verb = self._classify(head, token), self.parsed.heads[head]

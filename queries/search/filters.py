@@ -14,7 +14,7 @@ from mcp_context_persistence.kg.filter_tokens import build_token, build_value_to
 from mcp_context_persistence.queries.search.id_intervals import HIGHEST, list_intervals_between
 from mcp_context_persistence.queries.search.metadata_filters import (
     MetadataCondition,
-    list_spellings,
+    list_unicode_forms,
     name_key,
     read_condition,
     read_values,
@@ -265,8 +265,8 @@ NO_FILTERS = Filters()
 
 
 def _build_value_tokens(path: str, values: Sequence[str]) -> list[str]:
-    """Return the filter tokens of values of metadata, for every spelling of their key."""
-    return [build_value_token(key, value) for key in list_spellings(path) for value in values]
+    """Return the filter tokens of values of metadata, for both forms of Unicode of their key."""
+    return [build_value_token(key, value) for key in list_unicode_forms(path) for value in values]
 
 
 def build_kind_group(kinds: Sequence[str]) -> list[list[str]]:
@@ -358,7 +358,7 @@ def _reader_of_texts(key: str, field_name: str) -> Callable[[object], dict[str, 
 
     def read(value: object) -> dict[str, Any]:
         values = read_values(f"filters.{key}", value, validation.check_identifier)
-        return {field_name: tuple(itertools.chain.from_iterable(map(list_spellings, values)))}
+        return {field_name: tuple(itertools.chain.from_iterable(map(list_unicode_forms, values)))}
 
     return read
 

@@ -8,7 +8,7 @@ import operator
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial, reduce
+from functools import reduce
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -58,18 +58,22 @@ class MetadataCondition:
         return (
             isinstance(value, value_types)
             and not isinstance(value, bool)
-            and all(OPERATORS[name](_fold(value), _fold(operand)) for name, operand in self.bounds)
+            and all(
+                OPERATORS[name](_compose_text(value), _compose_text(operand))
+                for name, operand in self.bounds
+            )
         )
 
 
-def list_spellings(text: str) -> tuple[str, ...]:
+def list_unicode_forms(text: str) -> tuple[str, ...]:
     """Return a text as it is written, and in the composed and the decomposed form of Unicode."""
     if text.isascii():
         return (text,)
     return tuple(dict.fromkeys((text, _compose(text), unicodedata.normalize("NFD", text))))
 
 
-_compose = partial(unicodedata.normalize, "NFC")
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFC", text)
 
 
 def name_key(path: str) -> str:
@@ -115,16 +119,18 @@ def read_values(
 
 
 def _read_texts(name: str, value: object) -> tuple[str, ...]:
-    """Return one value or a list of them as `format_value` writes them, in every spelling."""
-    return tuple(dict.fromkeys(chain.from_iterable(read_values(name, value, _read_spellings))))
+    """Return one value or a list as `format_value` writes them, in both forms of Unicode."""
+    return tuple(dict.fromkeys(chain.from_iterable(read_values(name, value, _read_forms))))
 
 
-def _read_spellings(name: str, value: object) -> tuple[str, ...]:
+def _read_forms(name: str, value: object) -> tuple[str, ...]:
     plain = _read_value(name, value)
-    return tuple(map(format_value, list_spellings(plain) if isinstance(plain, str) else (plain,)))
+    return tuple(
+        map(format_value, list_unicode_forms(plain) if isinstance(plain, str) else (plain,))
+    )
 
 
-def _fold(value: str | Number) -> Any:
+def _compose_text(value: str | Number) -> Any:
     return _compose(value) if isinstance(value, str) else value
 
 
@@ -191,12 +197,14 @@ def _read_metadata(
     namespace: str, ranges: Mapping[str, MetadataCondition], conversation_ids: Iterable[str]
 ) -> Statement[Mapping[str, list[str]]]:
     """Read for each path the values within its bounds, a row for each node that has a key."""
-    paths = {_compose(path): path for path in ranges}
+    composed_paths = {path: _compose(path) for path in ranges}
     groups = [
         [build_token("namespace", namespace)],
         [build_token("kind", kind) for kind in _OWNERS],
         list(
-            dict.fromkeys(build_key_token(key) for path in ranges for key in list_spellings(path))
+            dict.fromkeys(
+                build_key_token(key) for path in ranges for key in list_unicode_forms(path)
+            )
         ),
         [build_token("conversation_id", key) for key in conversation_ids],
     ]
@@ -209,9 +217,10 @@ def _read_metadata(
     def read(row: Row) -> Mapping[str, list[str]]:
         within: dict[str, list[str]] = {path: [] for path in ranges}
         for key, value in list_values(load_stored(row["metadata"], "metadata") or {}):
-            path = paths.get(_compose(key), "")
-            if path and ranges[path].is_within_bounds(value):
-                within[path].append(format_value(value))
+            composed_key = _compose(key)
+            for path, composed_path in composed_paths.items():
+                if composed_path == composed_key and ranges[path].is_within_bounds(value):
+                    within[path].append(format_value(value))
         return within
 
     return Statement(name="search/metadata", parameters={"batch": batch}, read=read)
