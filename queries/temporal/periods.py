@@ -16,7 +16,10 @@ from mcp_context_persistence.queries.temporal.date_ranges import (
     shift_units,
     take_unit,
 )
-from mcp_context_persistence.queries.temporal.feasts import FEASTS, find_feast
+from mcp_context_persistence.queries.temporal.movable_holidays import (
+    MOVABLE_HOLIDAYS,
+    find_movable_holiday,
+)
 from mcp_context_persistence.queries.temporal.numeric_dates import expand_year
 from mcp_context_persistence.queries.temporal.quantities import read_count
 from mcp_context_persistence.queries.temporal.time_expression import (
@@ -118,13 +121,13 @@ def _read_period(
 ) -> tuple[int, int | None, int, tuple[Callable[[DateRange], DateRange], ...]]:
     """Return the first month, the day and the number of months of a season or a holiday.
 
-    The last value is the change by which the day of a feast is calculated from the year.
+    The last value is the change by which the day of a movable holiday is calculated from the year.
     """
     if name in vocabulary.SEASONS:
         return vocabulary.SEASONS[name], None, 3, ()
-    feast = " ".join(name.split())
-    if feast in FEASTS:
-        return 1, 1, 1, (lambda days: find_feast(feast, days[0].year),)
+    movable_name = " ".join(name.split())
+    if movable_name in MOVABLE_HOLIDAYS:
+        return 1, 1, 1, (lambda days: find_movable_holiday(movable_name, days[0].year),)
     holiday = next(
         key for key in vocabulary.HOLIDAYS if key.replace("'", "") == name.replace("'", "")
     )

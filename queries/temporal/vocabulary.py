@@ -3,7 +3,7 @@
 import calendar
 
 from mcp_context_persistence.queries.temporal.date_ranges import WEEKDAYS
-from mcp_context_persistence.queries.temporal.feasts import FEASTS
+from mcp_context_persistence.queries.temporal.movable_holidays import MOVABLE_HOLIDAYS
 
 MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_name) if name}
 SHORT_MONTHS = {name.lower(): number for number, name in enumerate(calendar.month_abbr) if name} | {
@@ -133,7 +133,7 @@ ANY_MONTH = "|".join([*MONTHS, *SHORT_MONTHS])
 ANY_SHORT_MONTH = "|".join(SHORT_MONTHS)
 ANY_ORDINAL = "|".join(ORDINALS)
 ANY_SEASON = "|".join(SEASONS)
-ANY_HOLIDAY = "|".join([*HOLIDAYS, *FEASTS]).replace("'", "['’]?").replace(" ", r"\s")
+ANY_HOLIDAY = "|".join([*HOLIDAYS, *MOVABLE_HOLIDAYS]).replace("'", "['’]?").replace(" ", r"\s")
 ANY_WEEKDAY = "|".join(WEEKDAYS)
 ANY_SHORT_WEEKDAY = "|".join(sorted(SHORT_WEEKDAYS, key=len, reverse=True))
 ANY_UNIT = (

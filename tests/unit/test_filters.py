@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 from unicodedata import normalize
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.driver.statement import Statement
 from mcp_context_persistence.kg.errors import ValidationError
 from mcp_context_persistence.kg.filter_tokens import build_token, build_value_token, format_value
 from mcp_context_persistence.models import DateRange, SearchFilters
@@ -18,6 +20,7 @@ from mcp_context_persistence.queries.search.filters import (
     read_filters,
 )
 from mcp_context_persistence.queries.search.id_intervals import HIGHEST
+from mcp_context_persistence.queries.search.metadata_filters import resolve_bounds
 
 
 class Silent(tzinfo):
@@ -205,6 +208,17 @@ def test_metadata_values_become_filter_tokens() -> None:
     assert filters.groups == [[build_value_token("team", text) for text in texts]]
     assert filters.excluded == []
     assert not filters.is_in_index
+
+
+def test_ranges_of_one_key_in_both_forms_of_unicode_hold_both() -> None:
+    keys = [normalize("NFC", "café"), normalize("NFD", "café")]
+    filters = read_filters({f"metadata.{keys[0]}": {"gt": 3}, f"metadata.{keys[1]}": {"lt": 9}})
+
+    def run(statement: Statement[Any]) -> list[Any]:
+        return [statement.read({"metadata": json.dumps({keys[0]: 5})})]
+
+    conditions, _ = resolve_bounds(run, "n", filters.metadata)
+    assert [conditions[key].any_of for key in keys] == [(format_value(5),)] * 2
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -1,4 +1,4 @@
-"""Feasts whose day differs from year to year: Easter, feasts that depend on it, Thanksgiving."""
+"""Holidays on changing dates: Easter, those that depend on it, and Thanksgiving."""
 
 from datetime import date, timedelta
 
@@ -21,11 +21,11 @@ _FROM_EASTER = {
     "whit monday": (50, 50),
 }
 _THANKSGIVING = "thanksgiving"
-FEASTS = (*_FROM_EASTER, _THANKSGIVING)
+MOVABLE_HOLIDAYS = (*_FROM_EASTER, _THANKSGIVING)
 
 
-def find_feast(name: str, year: int) -> DateRange:
-    """Return the days of a feast in a year."""
+def find_movable_holiday(name: str, year: int) -> DateRange:
+    """Return the days of a movable holiday in a year."""
     if name == _THANKSGIVING:
         first = date(year, 11, 1)
         fourth_thursday = first + timedelta(days=(3 - first.weekday()) % 7 + 21)
