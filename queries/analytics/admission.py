@@ -122,8 +122,9 @@ class Admission:
         self._graph = graph
         self._run = run
         self._lock = FairLock()
-        # Names of the projections of calls and blocks that have not ended.
-        self._open_names: set[str] = set()
+        # Projections of calls and blocks that have ended, which the server may still finish: their
+        # names, and until when on this process's monotonic clock.
+        self._left_names: dict[str, float] = {}
         self._memory_limit: tuple[float, int] | None = None
 
     @contextmanager
@@ -149,7 +150,6 @@ class Admission:
             with self._graph.call():
                 size = self._measure_graph(namespace, options)
                 batch = self._build_batch(size, namespace, need, kind, options)
-                self._open_names.add(batch["name"])
                 if size["nodes"]:
                     self._wait_for_memory(batch)
                     is_projected = True
@@ -160,20 +160,18 @@ class Admission:
                 bytes=batch["bytes"],
             )
         except GraphError as error:
-            is_lost = bool(batch) and self._drop(batch["name"]) is False
+            is_lost = bool(batch) and self._drop_own(batch) is False
             if not is_lost or error.retryable or not is_projected:
                 raise
             text = "the server was restarted, or lost the projection; call again"
             raise LostProjectionError(text, retryable=True) from error
         except BaseException:
             if batch:
-                self._drop(batch["name"])
+                self._drop_own(batch)
             raise
         else:
             if is_projected:
-                self._drop(batch["name"])
-        finally:
-            self._open_names.discard(batch.get("name", ""))
+                self._drop_own(batch)
 
     def _measure_graph(self, namespace: str, options: ProjectionOptions) -> Row:
         """Return the size of the graph, and the library's estimate for its projection."""
@@ -215,6 +213,7 @@ class Admission:
             "name": f"context-{client}-{kind}-{seconds}-{needed}-{uuid.uuid4().hex}",
             "client": client,
             "kind": kind,
+            "seconds": seconds,
             "bytes": needed,
             "limit": memory_limit,
             "max_calls": limits.ANALYTICS_AT_ONCE,
@@ -313,6 +312,27 @@ class Admission:
                 self._memory_limit = (now, NO_LIMIT)
         return self._memory_limit[1]
 
+    def _drop_own(self, batch: dict[str, Any]) -> bool | None:
+        """Drop the projection of a call or block that has ended.
+
+        If the server has not projected it, or does not answer, it may do so later: then the next
+        calls of this client drop it.
+        """
+        name = batch["name"]
+        self._left_names[name] = time.monotonic() + batch["seconds"]
+        is_dropped = self._drop(name)
+        if is_dropped:
+            self._left_names.pop(name, None)
+        return is_dropped
+
+    def _list_left_names(self) -> list[str]:
+        """Return the names of the projections that the server may still finish."""
+        now = time.monotonic()
+        for name, until in self._left_names.copy().items():
+            if now > until:
+                self._left_names.pop(name, None)
+        return list(self._left_names.copy())
+
     def _drop(self, name: str) -> bool | None:
         """Drop a projection, and those that dead clients and interrupted calls left.
 
@@ -330,7 +350,7 @@ class Admission:
                     **batch,
                     "client": self._graph.client_id,
                     "grace_seconds": GRACE_SECONDS,
-                    "open_names": list(self._open_names.copy()),
+                    "left_names": self._list_left_names(),
                 }
             },
             read=as_is,
