@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import neo4j
+
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.errors import GraphError
 from mcp_context_persistence.kg.extras import install_command
@@ -26,13 +28,51 @@ def check_gds_package() -> None:
         ) from error
 
 
+class OpenDriver(neo4j.Driver):
+    """The driver that a graph has now.
+
+    The package would ask a closed driver once a second for ten minutes. A graph replaces its driver
+    after it has lost a connection. It has none when it is closed, or in a forked child: then it
+    raises its own error, which ends the call.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        """Use the connections of a graph. There is nothing of its own to close."""
+        self._graph = graph
+        self._closed = True  # for the destructor
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connections are encrypted."""
+        return self._graph.driver.encrypted
+
+    def session(self, **config: Any) -> neo4j.Session:
+        """Open a session; see `neo4j.Driver`."""
+        return self._graph.driver.session(**config)
+
+    def execute_query(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a statement; see `neo4j.Driver`."""
+        return self._graph.driver.execute_query(*args, **kwargs)
+
+    def verify_connectivity(self, **config: Any) -> None:
+        """Raise an error where the server does not answer; see `neo4j.Driver`."""
+        self._graph.driver.verify_connectivity(**config)
+
+    def verify_authentication(self, *args: Any, **config: Any) -> bool:
+        """Return whether the server accepts the credentials; see `neo4j.Driver`."""
+        return self._graph.driver.verify_authentication(*args, **config)
+
+    def close(self) -> None:
+        """Do nothing: the connections are those of the graph."""
+
+
 def open_gds_client(graph: Graph, projection: str) -> "tuple[GraphDataScience, Any]":
     """Return a `GraphDataScience` on a graph's connections, and its object for one projection.
 
-    Closing it does not close the connections. It must not be used after the graph was closed.
+    Closing it does not close the connections.
     """
     from graphdatascience import GraphDataScience  # noqa: PLC0415 - it takes seconds to import
 
-    library = GraphDataScience(graph.driver, database=graph.database)
+    library = GraphDataScience(OpenDriver(graph), database=graph.database)
     library.set_show_progress(False)
     return library, library.graph.get(projection)

@@ -13,12 +13,13 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.limits import DEADLINE_SECONDS
 from mcp_context_persistence.kg.local import leases, orders
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.joining import join_server
 from mcp_context_persistence.kg.local.listener_check import is_own_server
 from mcp_context_persistence.kg.local.settings import USER, ServerSettings
 from mcp_context_persistence.kg.local.space import check_space, translated_errors
-from mcp_context_persistence.kg.local.store import State, Store, replace_file
+from mcp_context_persistence.kg.local.store import State, Store
 from mcp_context_persistence.kg.progress import ReportProgress
 
 CLOSED = "This attachment to the local server is closed: attach again."

@@ -56,7 +56,7 @@ class StartCache:
         """Return the Java flags for the next start. Java ignores an archive that does not fit."""
         return (
             ["-Xshare:auto", f"-XX:SharedArchiveFile={self.archive}"]
-            if self.archive.exists()
+            if self.archive.is_file()
             else []
         )
 
@@ -71,7 +71,7 @@ class StartCache:
             class_path: Class path of the server.
             supervised: Whether it runs at a low priority, and no longer than this process.
         """
-        if self._maker is not None or self.archive.exists() or not self._take_lock():
+        if self._maker is not None or self.archive.is_file() or not self._take_lock():
             return
         classes, draft = self._drafts()
         with contextlib.suppress(OSError):

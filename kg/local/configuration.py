@@ -8,9 +8,10 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.server_logs import log_configurations
 from mcp_context_persistence.kg.local.settings import LOOPBACK, USER
-from mcp_context_persistence.kg.local.store import Store, replace_file
+from mcp_context_persistence.kg.local.store import Store
 
 FILE_NAME = "neo4j.conf"
 HASH_ROUNDS = 1024  # as `neo4j-admin dbms set-initial-password` does it

@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcp_context_persistence.kg.local.files import open_file
 from mcp_context_persistence.kg.local.space import describe_full_disk
 
 CONSOLE, LOG, DEBUG = "console.log", "neo4j.log", "debug.log"
@@ -270,7 +271,7 @@ def read_tail(file: Path, *, since: int = 0, limit: int = TAIL_BYTES) -> str:
         limit: Bytes at most.
     """
     try:
-        with file.open("rb") as content:
+        with open_file(file) as content:
             size = content.seek(0, 2)
             content.seek(max(0, size - limit, since if since <= size else 0))
             return content.read().decode("utf-8", "replace")

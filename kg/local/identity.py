@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mcp_context_persistence.kg.local.files import read_file
 from mcp_context_persistence.kg.local.process import is_alive, kill_process, read_start_time
 from mcp_context_persistence.kg.local.settings import MAIN_CLASS
 
@@ -55,7 +56,7 @@ class Identity:
     def read(cls, file: Path) -> "Identity | None":
         """Read what `to_json` returned from a file, None where it cannot be read."""
         try:
-            row = json.loads(file.read_text(encoding="utf-8"))
+            row = json.loads(read_file(file))
             return cls(
                 path=str(row["path"]),
                 device=int(row["device"]),

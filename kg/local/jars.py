@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import removed_afterwards
 from mcp_context_persistence.kg.helper_threads import HelperThreads
+from mcp_context_persistence.kg.local.files import open_file
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.settings import NEO4J_VERSION, cache_folder
@@ -232,7 +233,7 @@ def is_valid_copy(file: Path, jar: Jar) -> bool:
 def matches_checksum(file: Path, sha256: str, size: int) -> bool:
     """Return whether the file has this size and SHA-256."""
     try:
-        with file.open("rb") as content:
+        with open_file(file) as content:
             if os.fstat(content.fileno()).st_size != size:
                 return False
             return hashlib.file_digest(content, "sha256").hexdigest() == sha256

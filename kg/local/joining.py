@@ -169,7 +169,9 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         store.write_state(
             State(phase="starting", nonce=nonce, bolt_port=ports[0], http_port=ports[1])
         )
-        with open(store.logs / "supervisor.log", "wb", opener=_open_private) as log:
+        file = store.logs / "supervisor.log"
+        file.unlink(missing_ok=True)  # it may be a pipe, to which nobody could write
+        with open(file, "wb", opener=_open_private) as log:
             process = subprocess.run(  # noqa: S603
                 [*server_specification.supervisor_command(), str(lock.descriptor)],
                 # The bytes of its paths: the supervisor reads UTF-8 in every locale of the client.

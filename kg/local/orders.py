@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import leases, sizes
+from mcp_context_persistence.kg.local.files import read_file, replace_file
 from mcp_context_persistence.kg.local.identity import has_file_open
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.space import DISK_FULL_CODES
-from mcp_context_persistence.kg.local.store import State, Store, replace_file
+from mcp_context_persistence.kg.local.store import State, Store
 
 POLL_SECONDS = 0.05
 STOP_POLL_SECONDS = 0.02
@@ -121,7 +122,7 @@ def _wait(store: Store, settings: ServerSettings, is_done: Callable[[State], boo
 def holds_nonce(file: Path, nonce: str) -> bool:
     """Return whether a file holds the nonce of this run."""
     try:
-        return file.read_text(encoding="ascii").strip() == nonce
+        return read_file(file, encoding="ascii").strip() == nonce
     except (OSError, ValueError):
         return False
 
@@ -147,7 +148,7 @@ def _take(file: Path, nonce: str, parse: Callable[[dict[str, Any]], T]) -> T | N
         return None
     order = None
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        row = json.loads(file.read_text(encoding="utf-8"))
+        row = json.loads(read_file(file))
         order = parse(row) if row["nonce"] == nonce else None
     file.unlink(missing_ok=True)
     return order

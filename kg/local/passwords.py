@@ -6,8 +6,9 @@ import neo4j.exceptions as theirs
 from mcp_context_persistence import cypher
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.settings import USER
-from mcp_context_persistence.kg.local.store import Store, replace_file
+from mcp_context_persistence.kg.local.store import Store
 
 CHANGE_SECONDS = 20.0
 

@@ -9,12 +9,12 @@ import os
 import re
 import secrets
 import shutil
-import threading
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
+from mcp_context_persistence.kg.local.files import read_file, replace_file
 from mcp_context_persistence.kg.local.identity import Identity
 from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.settings import DATABASE, LOOPBACK, NEO4J_VERSION
@@ -237,7 +237,7 @@ class Store:
     def _read_mark(self) -> dict[str, Any]:
         """Return the content of `store.json`, an empty row where it cannot be read."""
         with contextlib.suppress(FileNotFoundError, ValueError):
-            mark = json.loads(self.mark.read_text(encoding="utf-8"))
+            mark = json.loads(read_file(self.mark))
             return mark if isinstance(mark, dict) else {}
         return {}
 
@@ -285,7 +285,7 @@ class Store:
     def read_secret(self) -> str:
         """Return the password in its file, empty where the file is missing or damaged."""
         with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            return self.secret.read_text(encoding="ascii").strip()
+            return read_file(self.secret, encoding="ascii").strip()
         return ""
 
     def adopt(self) -> None:
@@ -326,7 +326,7 @@ class Store:
     def ordered_secrets(self) -> list[str]:
         """Return the passwords that were ordered; the last one counts. Usually there is none."""
         with contextlib.suppress(FileNotFoundError, UnicodeDecodeError):
-            return self.next_secret.read_text(encoding="ascii").split()
+            return read_file(self.next_secret, encoding="ascii").split()
         return []
 
     def empty_temporary(self) -> None:
@@ -347,7 +347,7 @@ class Store:
     def read_state(self) -> State | None:
         """Return the state that the last run wrote, None where it cannot be read."""
         try:
-            return State.from_row(json.loads(self.state_file.read_text(encoding="utf-8")))
+            return State.from_row(json.loads(read_file(self.state_file)))
         except (OSError, ValueError, TypeError, AttributeError):
             return None
 
@@ -367,25 +367,13 @@ OWN_NAMES = frozenset(
     }
 )
 
-DRAFT = re.compile(r"\.(.+)\.\d+(-\d+)?")  # see `replace_file`
+DRAFT = re.compile(r"\.(.+)\.\d+(-\d+)?")  # see `files.replace_file`
 
 
 def _is_draft(name: str) -> bool:
-    """Return whether a file is an unfinished one of `replace_file`."""
+    """Return whether a file is an unfinished one of `files.replace_file`."""
     match = DRAFT.fullmatch(name)
     return match is not None and match[1] in OWN_NAMES | {"store.json"}
-
-
-def replace_file(file: Path, text: str) -> None:
-    """Replace a file that only its owner may read; a reader sees the old or the new text."""
-    draft = file.with_name(f".{file.name}.{os.getpid()}-{threading.get_ident()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as content:
-        os.fchmod(descriptor, 0o600)
-        content.write(text)
-        content.flush()
-        os.fsync(descriptor)
-    draft.replace(file)
 
 
 def _parse_version(version: str) -> tuple[int, ...]:

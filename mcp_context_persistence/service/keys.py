@@ -17,9 +17,9 @@ from pathlib import Path
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.leases import locked_file
 from mcp_context_persistence.kg.local.ownership import check_umask
-from mcp_context_persistence.kg.local.store import replace_file
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 
 SCOPES = ("read", "write", "forget", "admin", "metrics")

@@ -18,9 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from mcp_context_persistence.kg.local import leases
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.ownership import check_umask
 from mcp_context_persistence.kg.local.process import is_alive, read_start_time
-from mcp_context_persistence.kg.local.store import replace_file
 
 LOCAL_PREFIX = "cl_"
 CHALLENGE_HEADER = "context-challenge"

@@ -14,7 +14,8 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.local.store import Store, replace_file
+from mcp_context_persistence.kg.local.files import replace_file
+from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.runtime import batch_throttle, process_memory
 from mcp_context_persistence.runtime.memory_limit import MemoryLimit
 
@@ -31,7 +32,8 @@ OTHER = """
 import sys
 from pathlib import Path
 from mcp_context_persistence.kg import local
-from mcp_context_persistence.kg.local.store import Store, replace_file
+from mcp_context_persistence.kg.local.files import replace_file
+from mcp_context_persistence.kg.local.store import Store
 with local.attach(Path(sys.argv[1])):
     print("attached", flush=True)
     sys.stdin.readline()

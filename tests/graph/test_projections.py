@@ -5,8 +5,10 @@ import threading
 
 import pytest
 
-from mcp_context_persistence.exceptions import GraphError
+from mcp_context_persistence import ContextPersistenceClient
+from mcp_context_persistence.exceptions import DatabaseError, GraphError
 from tests.graph.reference_graphs import count_projections, fill, load
+from tests.unit.children import in_child
 
 
 def test_the_librarys_own_client_has_the_graph_during_the_block(client):
@@ -44,8 +46,6 @@ def test_the_librarys_own_client_works_with_asyncio(client, server, namespace):
 
 def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path):
     """On a managed server: if it ends under the load, the calls are repeated on its successor."""
-    from mcp_context_persistence import ContextPersistenceClient
-
     with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
         fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
         errors = []
@@ -109,3 +109,49 @@ def test_a_projection_that_the_server_finishes_after_an_interrupt_is_dropped(cli
         assert count_projections(client) == 1
         assert projected.node_count() == 2
     assert count_projections(client) == 0
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """The library's own client tries once, where it would try for ten minutes."""
+    from graphdatascience.query_runner.neo4j_query_runner import Neo4jQueryRunner
+
+    retries = Neo4jQueryRunner.ConnectivityRetriesConfig(max_retries=1, wait_time=0)
+    monkeypatch.setattr(Neo4jQueryRunner, "ConnectivityRetriesConfig", lambda: retries)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_librarys_own_client_goes_on_with_new_connections(client):
+    fill(client, [("a", "b", 1.0)])
+    with client.graph_data_science() as (gds, projected):
+        client._engine.graph._lifecycle.reconnect()
+        assert len(gds.page_rank.stream(projected)) == 2
+        gds.close()
+        assert client.find_central_entities("degree", 1)[0].id in {"a", "b"}
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_librarys_own_client_ends_with_the_client(client, server, namespace):
+    fill(client, [("a", "b", 1.0)])
+    with (
+        ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as other,
+        other.graph_data_science() as (gds, projected),
+    ):
+        other.close()
+        with pytest.raises(DatabaseError, match="the client is closed"):
+            gds.page_rank.stream(projected)
+    assert count_projections(client) == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_the_librarys_own_client_uses_no_connection_of_its_parent(client):
+    fill(client, [("a", "b", 1.0)])
+    with client.graph_data_science() as (gds, projected):
+
+        def is_refused():
+            with pytest.raises(DatabaseError, match="belongs to the parent process"):
+                gds.page_rank.stream(projected)
+            return True
+
+        assert in_child(is_refused)
+        assert len(gds.page_rank.stream(projected)) == 2

@@ -10,8 +10,9 @@ import pytest
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import attachment, leases
 from mcp_context_persistence.kg.local.attachment import Attachment
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.settings import ServerSettings
-from mcp_context_persistence.kg.local.store import State, Store, replace_file
+from mcp_context_persistence.kg.local.store import State, Store
 
 
 def attach(store, phase):

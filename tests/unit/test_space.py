@@ -8,8 +8,8 @@ import pytest
 
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.limits import FREE_BYTES, FREE_FILES
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.space import check_space, translate_os_error
-from mcp_context_persistence.kg.local.store import replace_file
 
 PLENTY = 1 << 40
 
