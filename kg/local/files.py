@@ -8,6 +8,8 @@ import threading
 from io import BufferedReader
 from pathlib import Path
 
+from mcp_context_persistence.kg.local.ownership import give_file_to_owner
+
 READ_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 FILE_BYTES = 1 << 20  # far more than any file of a store that is read as a whole
 
@@ -45,6 +47,7 @@ def replace_file(file: Path, text: str) -> None:
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as content:
             os.fchmod(descriptor, 0o600)
+            give_file_to_owner(descriptor, draft)
             content.write(text)
             content.flush()
             os.fsync(descriptor)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mcp_context_persistence.kg.deadline import Deadline
+from mcp_context_persistence.kg.local.ownership import give_file_to_owner
 
 if sys.platform == "win32":
     raise ImportError(
@@ -28,6 +29,8 @@ if sys.platform == "win32":
 import fcntl
 
 PAUSE_SECONDS = 0.02
+# The file of another user, a folder, a name without a process: no user of the store has made these.
+NO_LEASE = (PermissionError, IsADirectoryError, ValueError)
 STANDARD_ERROR = 2  # its descriptor, the last one of the standard streams
 
 _registry_lock = threading.RLock()  # reentrant: a signal handler may fork
@@ -89,6 +92,7 @@ def _open_file(path: Path) -> int:
     would not inherit the lock.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    give_file_to_owner(descriptor, path)
     if descriptor > STANDARD_ERROR:
         return descriptor
     try:
@@ -210,10 +214,11 @@ def list_holders(folder: Path) -> list[int]:
     """Return the process id of every lease in use, and remove the other leases."""
     pids = []
     for lease in sorted(folder.glob("*.lease")):
-        if is_locked(lease):
-            pids.append(int(lease.name.split("-", 1)[0]))
-        else:
-            _remove(lease)
+        with contextlib.suppress(*NO_LEASE):
+            if is_locked(lease):
+                pids.append(int(lease.name.split("-", 1)[0]))
+            else:
+                _remove(lease)
     return pids
 
 
@@ -233,7 +238,8 @@ class LeaseWatch:
         with contextlib.suppress(FileNotFoundError):  # removed just now
             for file in self._folder.glob("*.lease"):
                 if file not in self._leases:
-                    self._leases[file] = Lock(file)
+                    with contextlib.suppress(*NO_LEASE):
+                        self._leases[file] = Lock(file)
         for file, lease in list(self._leases.items()):
             try:
                 fcntl.flock(lease.descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -38,6 +38,24 @@ def give_to_owner(folder: Path) -> None:
                     os.close(descriptor)
 
 
+def give_file_to_owner(descriptor: int, file: Path) -> None:
+    """Give a file that root has just made to the owner of its folder, whose processes may need it.
+
+    Args:
+        descriptor: The open file.
+        file: Its path. Nothing happens where that is a link, or where the file has another name: it
+            may be elsewhere.
+    """
+    if os.geteuid() != 0:
+        return
+    entry, owner = os.fstat(descriptor), file.parent.stat()
+    is_only_here = stat.S_ISREG(entry.st_mode) and entry.st_nlink == 1
+    if owner.st_uid != 0 and entry.st_uid == 0 and is_only_here:
+        with contextlib.suppress(OSError):  # it is gone, or the file system has no owners
+            if os.path.samestat(file.lstat(), entry):
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+
+
 def check_umask() -> None:
     """Refuse to make files whose owner could not use them.
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from mcp_context_persistence.kg.local import leases, process
+from mcp_context_persistence.kg.local import leases, orders, process
+from mcp_context_persistence.kg.local.files import replace_file
+from mcp_context_persistence.kg.local.store import Store
 from tests.unit.children import in_child
 
 
@@ -40,6 +42,55 @@ def test_a_lease_that_is_interrupted_holds_no_lock(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         leases.take_lease(tmp_path)
     assert not any(map(leases.is_locked, tmp_path.iterdir()))
+
+
+def test_what_is_no_lease_of_this_user_keeps_no_server_and_stops_none(tmp_path, monkeypatch):
+    def open_file(path, *arguments):
+        if Path(path).name == "1-foreign.lease":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return open_any(path, *arguments)
+
+    open_any = os.open
+    (tmp_path / "1-foreign.lease").touch()
+    (tmp_path / "2-folder.lease").mkdir()
+    locked = leases.lock(tmp_path / "nameless.lease")
+    lease = leases.take_lease(tmp_path)
+    monkeypatch.setattr(os, "open", open_file)
+    assert leases.list_holders(tmp_path) == [os.getpid()]
+    locked.close()
+    watch = leases.LeaseWatch(tmp_path)
+    assert watch.has_holders()
+    leases.give_back(lease)
+    assert not watch.has_holders()
+    assert leases.list_holders(tmp_path) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make files of another user")
+def test_files_of_root_in_the_store_of_another_user_belong_to_that_user(tmp_path, monkeypatch):
+    user = 65_534
+    monkeypatch.chdir(tmp_path)  # whose path the other user cannot go
+    store = Store(Path())
+    store.make_folders()
+    for folder in (store.folder, store.leases):
+        os.chown(folder, user, user)
+    lease = leases.take_lease(store.leases)
+    replace_file(store.stop_order_file, "nonce")
+    outside = tmp_path.with_name("outside")
+    outside.touch()
+    os.link(outside, "link")
+    Path("symbolic").symlink_to(outside)
+    for name in ("link", "symbolic"):
+        leases.lock(Path(name)).close()
+    assert outside.stat().st_uid == 0
+
+    def is_obeyed():
+        os.setgid(user)
+        os.setuid(user)
+        watch = leases.LeaseWatch(store.leases)
+        return watch.has_holders() and orders.holds_nonce(store.stop_order_file, "nonce")
+
+    assert in_child(is_obeyed)
+    leases.give_back(lease)
 
 
 def test_a_lease_ends_on_a_read_only_file_system(tmp_path, monkeypatch):
