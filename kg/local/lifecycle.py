@@ -7,6 +7,7 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.fork_safety import refuse_children
 from mcp_context_persistence.kg.local import leases, throwaway
 from mcp_context_persistence.kg.local.attachment import Attachment
+from mcp_context_persistence.kg.local.files import replace_file
 from mcp_context_persistence.kg.local.identity import end_servers
 from mcp_context_persistence.kg.local.joining import join_server
 from mcp_context_persistence.kg.local.orders import order_stop
@@ -66,7 +67,7 @@ def start(
         files = Store(attachment.store)
         state = files.read_state()
         if state is not None:
-            files.keep_order_file.write_text(state.nonce, encoding="ascii")
+            replace_file(files.keep_order_file, state.nonce)
         return read_status(store)
 
 

@@ -209,6 +209,7 @@ class Engine:
         self._parts.close()
 
     def _drop_projections(self) -> None:
-        """Drop the projections of blocks that do not end, as where an event loop was closed."""
+        """Drop the projections of calls and blocks that have not ended."""
         for block in list(self.blocks):
             block.close()
+        self.analytics.close()

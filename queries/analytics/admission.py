@@ -125,6 +125,7 @@ class Admission:
         # Projections of calls and blocks that have ended, which the server may still finish: their
         # names, and until when on this process's monotonic clock.
         self._left_names: dict[str, float] = {}
+        self._open_names: set[str] = set()  # of those that have not ended
         self._memory_limit: tuple[float, int] | None = None
 
     @contextmanager
@@ -151,6 +152,7 @@ class Admission:
                 size = self._measure_graph(namespace, options)
                 batch = self._build_batch(size, namespace, need, kind, options)
                 if size["nodes"]:
+                    self._open_names.add(batch["name"])
                     self._wait_for_memory(batch)
                     is_projected = True
             yield AdmittedProjection(
@@ -172,6 +174,13 @@ class Admission:
         else:
             if is_projected:
                 self._drop_own(batch)
+
+    def close(self) -> None:
+        """Drop the projections that have not ended: nobody can do so when the graph is closed."""
+        names = [*self._open_names.copy(), *self._list_left_names()]
+        self._left_names = dict.fromkeys(names, math.inf)
+        if names:
+            self._drop(names[0])
 
     def _measure_graph(self, namespace: str, options: ProjectionOptions) -> Row:
         """Return the size of the graph, and the library's estimate for its projection."""
@@ -320,6 +329,7 @@ class Admission:
         """
         name = batch["name"]
         self._left_names[name] = time.monotonic() + batch["seconds"]
+        self._open_names.discard(name)
         is_dropped = self._drop(name)
         if is_dropped:
             self._left_names.pop(name, None)

@@ -92,6 +92,10 @@ class GraphAnalyzer:
         # another version of the library may need more.
         self._excess: dict[Task, int] = {}
 
+    def close(self) -> None:
+        """Drop the projections of analyses that have not ended."""
+        self._admission.close()
+
     @contextmanager
     def project(
         self,

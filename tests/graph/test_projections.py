@@ -132,6 +132,28 @@ def test_a_slow_cleanup_drops_no_projection_that_is_newer_than_it(client, monkey
     assert count_projections(client) == 0
 
 
+def test_a_client_that_is_closed_during_an_analysis_leaves_no_projection(
+    client, server, namespace, monkeypatch
+):
+    fill(client, [("a", "b", 1.0)])
+    other = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+    analyzer, counts = other._engine.analytics, []
+    run = analyzer._run
+
+    def close_and_run(statement):
+        counts.append(count_projections(client))
+        other.close()
+        return run(statement)
+
+    monkeypatch.setattr(analyzer, "_run", close_and_run)
+    with client.graph_data_science():
+        with pytest.raises(GraphError, match="the client is closed"):
+            other.find_central_entities("degree")
+        assert counts == [2]
+        assert count_projections(client) == 1
+    assert count_projections(client) == 0
+
+
 @pytest.fixture
 def impatient(monkeypatch):
     """The library's own client tries once, where it would try for ten minutes."""
