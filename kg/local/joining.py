@@ -14,7 +14,11 @@ from mcp_context_persistence.kg.local.environment import filter_environment
 from mcp_context_persistence.kg.local.identity import end_servers
 from mcp_context_persistence.kg.local.jars import provision
 from mcp_context_persistence.kg.local.listener_check import is_own_server
-from mcp_context_persistence.kg.local.process import is_frozen
+from mcp_context_persistence.kg.local.process import (
+    belongs_to_other_user,
+    is_alive,
+    is_frozen,
+)
 from mcp_context_persistence.kg.local.settings import JOIN_SECONDS, ServerSettings
 from mcp_context_persistence.kg.local.space import check_space
 from mcp_context_persistence.kg.local.store import State, Store
@@ -62,6 +66,7 @@ def join_server(
                 if state and state.phase == "running" and is_own_server(store.folder, state):
                     _change_password(store, state)
                     return state
+                _refuse_foreign_server(store, state)
                 if state and state.phase in {"starting", "checking", "running"}:
                     watched_runs.add(state.nonce)
             elif state and state.nonce in watched_runs and state.phase == "failed":
@@ -100,6 +105,20 @@ def _hold_join_lock(store: Store, deadline: Deadline) -> Iterator[None]:
         yield
     finally:
         join_lock.close()
+
+
+def _refuse_foreign_server(store: Store, state: State | None) -> None:
+    """Refuse the server of another user, which this one may not examine, and so not trust."""
+    if (
+        state is not None
+        and belongs_to_other_user(state.supervisor)
+        and is_alive(state.supervisor, state.supervisor_started)
+    ):
+        raise DatabaseError(
+            f"The server of the local store {store.folder} belongs to another user (process "
+            f"{state.supervisor}), as if root has opened the store: try again when it has ended.",
+            retryable=True,
+        )
 
 
 def _describe_late_server(store: Store, seconds: float) -> DatabaseError:

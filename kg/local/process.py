@@ -54,6 +54,14 @@ def is_frozen(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] in {"T", "t"}
 
 
+def belongs_to_other_user(pid: int) -> bool:
+    """Return whether a process belongs to a user whose processes this one cannot examine."""
+    try:
+        return os.geteuid() not in {0, os.stat(f"/proc/{pid}").st_uid}
+    except OSError:
+        return False
+
+
 def kill_process(pid: int, started: str, *, seconds: float = 10.0) -> bool:
     """Kill the process if it is the one that began then, and wait for its end.
 

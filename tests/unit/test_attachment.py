@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,11 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local import attachment, leases
 from mcp_context_persistence.kg.local.attachment import Attachment
 from mcp_context_persistence.kg.local.files import replace_file
+from mcp_context_persistence.kg.local.joining import join_server
+from mcp_context_persistence.kg.local.process import read_start_time
 from mcp_context_persistence.kg.local.settings import ServerSettings
 from mcp_context_persistence.kg.local.store import State, Store
+from tests.unit.children import in_child
 
 
 def attach(store, phase):
@@ -21,6 +25,27 @@ def attach(store, phase):
     state = State(phase=phase, nonce="n")
     lease = leases.take_lease(store.leases)
     return Attachment(store, state, lease, ServerSettings(), is_throwaway=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_the_server_of_another_user_is_named_at_once(tmp_path, monkeypatch):
+    user = 65_534
+    monkeypatch.chdir(tmp_path)  # whose path the other user cannot go
+    store = Store(Path())
+    os.chown(tmp_path, user, user)
+    own = {"supervisor": os.getpid(), "supervisor_started": read_start_time(os.getpid())}
+    store.write_state(State(phase="running", nonce="n", **own))
+    lock = leases.lock(store.server_lock)
+
+    def is_refused():
+        os.setgid(user)
+        os.setuid(user)
+        with pytest.raises(DatabaseError, match="belongs to another user") as caught:
+            join_server(store, ServerSettings(), None, is_throwaway=False)
+        return caught.value.retryable
+
+    assert in_child(is_refused)
+    lock.close()
 
 
 def test_concurrent_calls_replace_a_lost_lease_once(tmp_path, monkeypatch):
