@@ -300,6 +300,12 @@ class Store:
         if current == recorded:
             return
         if recorded is None or not recorded.is_same(current):
+            if recorded is not None and self.data.is_symlink():
+                raise DatabaseError(
+                    f"The local store {self.folder} is a copy, and shares its folder "
+                    f"`{self.data.name}` with the original (a link): replace the link by a copy of "
+                    "that folder."
+                )
             if self.has_data and not self._was_stopped():
                 self.unchecked.touch(mode=0o600)
             for file in (self.state_file, *self.order_files):

@@ -259,3 +259,23 @@ def test_a_moved_store_is_not_checked(with_data, tmp_path):
     moved = Store(with_data.folder.rename(tmp_path / "moved"))
     moved.adopt()
     assert not moved.unchecked.exists()
+
+
+def test_a_copy_does_not_share_the_data_of_the_original(tmp_path):
+    store = Store(tmp_path / "store")
+    store.prepare()
+    store.write_mark()
+    store.password()
+    store.adopt()
+    store.data.rename(tmp_path / "large disk")
+    store.data.symlink_to(tmp_path / "large disk")
+    (store.data / "databases").mkdir()
+    store.adopt()
+    store.folder.rename(tmp_path / "moved")
+    store = Store(tmp_path / "moved")
+    store.adopt()
+    shutil.copytree(store.folder, tmp_path / "copy", symlinks=True)
+    with pytest.raises(DatabaseError, match="shares its folder `data`"):
+        Store(tmp_path / "copy").adopt()
+    assert not Store(tmp_path / "copy").ordered_secrets()
+    store.adopt()
