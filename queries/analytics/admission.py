@@ -7,13 +7,13 @@ need fits into the rest. So the reservations cannot differ from the projections 
 memory, and a client that dies leaves nothing but its projection, which the next client drops.
 """
 
+import contextlib
 import logging
 import math
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,11 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.driver.graph import Graph
 from mcp_context_persistence.kg.driver.statement import Row, Statement, as_is
 from mcp_context_persistence.kg.errors import DatabaseError, GraphError
-from mcp_context_persistence.kg.local import sizes
+from mcp_context_persistence.queries.analytics.heap_share import (
+    MIB,
+    build_heap_error,
+    compute_memory_limit,
+)
 from mcp_context_persistence.queries.analytics.turns import (
     FairLock,
     build_busy_error,
@@ -30,12 +34,7 @@ from mcp_context_persistence.queries.analytics.turns import (
 
 log = logging.getLogger(__name__)
 
-MIB = 1 << 20
 NO_LIMIT = 2**62
-# The share of the server's heap for all analyses together. Transactions have as much, and at least
-# 248 MiB (`kg.local.sizes`). The rest is for the server itself: 130 MiB with little data.
-HEAP_SHARE = 0.35
-SERVER_BYTES, MIN_LIMIT_BYTES = 150 * MIB, 24 * MIB
 # For this time the heap's size is remembered; a managed server may be restarted with another one.
 HEAP_SECONDS = 5.0
 # What a projection takes beyond the library's estimate, measured on graphs of 60 entities: a page
@@ -47,6 +46,7 @@ QUEUE_SECONDS = 1.0  # between two updates of a queue entry, which expires after
 SWEEP_SECONDS = 2.0  # between two searches for projections of dead clients, while waiting
 DROP_SECONDS = 10.0  # of the rest of the call's deadline, for cleaning up
 MIN_DROP_SECONDS = 1.0  # for cleaning up when the deadline is over
+CLOSE_SECONDS = 2.0  # that closing waits for the projection of another thread
 GRACE_SECONDS = 10  # before a projection is dropped because its client has no connection
 
 Kind = Literal["call", "block"]
@@ -126,9 +126,10 @@ class Admission:
         # names, and until when on this process's monotonic clock.
         self._left_names: dict[str, float] = {}
         self._open_names: set[str] = set()  # of those that have not ended
+        self._is_closed = False
         self._memory_limit: tuple[float, int] | None = None
 
-    @contextmanager
+    @contextlib.contextmanager
     def admit(
         self, namespace: str, need: MemoryNeed, *, kind: Kind, options: ProjectionOptions
     ) -> Iterator[AdmittedProjection]:
@@ -177,6 +178,14 @@ class Admission:
 
     def close(self) -> None:
         """Drop the projections that have not ended: nobody can do so when the graph is closed."""
+        self._is_closed = True
+        if self._open_names:
+            with (
+                contextlib.suppress(GraphError),
+                self._graph.call(CLOSE_SECONDS),
+                self._lock.acquire(self._graph),
+            ):
+                pass  # the server has finished the projection of another thread
         names = [*self._open_names.copy(), *self._list_left_names()]
         self._left_names = dict.fromkeys(names, math.inf)
         if names:
@@ -248,7 +257,7 @@ class Admission:
             name="analytics/project", parameters={"batch": batch}, read=as_is, writes=True
         )
         with self._lock.acquire(self._graph):
-            row = self._run(statement)[0]
+            row = self._project(statement)
             if row["admitted"]:
                 return
             try:
@@ -278,7 +287,13 @@ class Admission:
             if self._graph.seconds_left <= 0:
                 raise build_busy_error()
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            row = self._run(statement)[0]
+            row = self._project(statement)
+
+    def _project(self, statement: Statement[Row]) -> Row:
+        """Project if there is memory for it, unless the client is being closed."""
+        if self._is_closed:
+            raise GraphError("the client is closed; open another one")
+        return self._run(statement)[0]
 
     def _enter_queue(self) -> int:
         """Add or update this client's queue entry; return when it was added, in milliseconds."""
@@ -379,17 +394,3 @@ class Admission:
             else:
                 return any(row["name"] == name for row in rows)
         return None
-
-
-def compute_memory_limit(heap: int) -> int:
-    """Return the bytes of a server's heap that all analyses together may take."""
-    rest = heap - SERVER_BYTES - sizes.compute_transaction_memory(heap)
-    return max(MIN_LIMIT_BYTES, min(int(HEAP_SHARE * heap), rest))
-
-
-def build_heap_error(needed: int, memory_limit: int) -> GraphError:
-    """Return the error of an analysis that needs more memory than all of them may take."""
-    return GraphError(
-        f"the server's heap is too small: the analysis needs {needed // MIB:,} MiB, "
-        f"and at most {memory_limit // MIB:,} MiB are allowed; give the server a larger heap"
-    )

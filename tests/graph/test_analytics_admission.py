@@ -15,12 +15,11 @@ from mcp_context_persistence.exceptions import GraphError
 from mcp_context_persistence.kg import timestamps
 from mcp_context_persistence.queries.analytics import admission
 from mcp_context_persistence.queries.analytics.admission import (
-    MIB,
     MemoryNeed,
     ProjectionOptions,
-    compute_memory_limit,
 )
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
+from mcp_context_persistence.queries.analytics.heap_share import MIB, compute_memory_limit
 from tests.graph.reference_graphs import count_projections, fill
 
 ROOT = Path(__file__).resolve().parents[2]

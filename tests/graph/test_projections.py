@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import threading
+import time
 
 import pytest
 
@@ -151,6 +152,39 @@ def test_a_client_that_is_closed_during_an_analysis_leaves_no_projection(
             other.find_central_entities("degree")
         assert counts == [2]
         assert count_projections(client) == 1
+    assert count_projections(client) == 0
+
+
+def test_a_client_that_is_closed_while_the_server_projects_leaves_no_projection(
+    client, server, namespace, monkeypatch
+):
+    fill(client, [("a", "b", 1.0)])
+    other = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+    graph, is_projecting, errors = other._engine.graph, threading.Event(), []
+    run = graph.run
+
+    def run_slowly(statement, **options):
+        if statement.name == "analytics/project":
+            is_projecting.set()
+            time.sleep(0.3)
+        return run(statement, **options)
+
+    def analyze():
+        try:
+            other.find_central_entities("degree")
+        except GraphError as error:
+            errors.append(str(error))
+
+    monkeypatch.setattr(graph, "run", run_slowly)
+    threads = [threading.Thread(target=analyze) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert is_projecting.wait(30)
+    other.close()
+    for thread in threads:
+        thread.join()
+    assert len(errors) == 3
+    assert all("the client is closed" in error for error in errors)
     assert count_projections(client) == 0
 
 
