@@ -1,6 +1,7 @@
 """The functions that callers pass to follow the progress of a long call, and callers' errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 # Gets the name of the work, how much of it is done, and how much there is.
@@ -42,3 +43,12 @@ def raise_original(carrier: CallerError) -> NoReturn:
         raise error
     finally:
         error.__cause__, error.__context__, error.__suppress_context__ = chain
+
+
+@contextmanager
+def original_errors() -> Iterator[None]:
+    """Raise the error of the caller's code, where the block raises its carrier."""
+    try:
+        yield
+    except CallerError as carrier:
+        raise_original(carrier)

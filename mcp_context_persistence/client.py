@@ -7,7 +7,12 @@ from typing import Any, NoReturn, Self
 
 from mcp_context_persistence.exceptions import DatabaseError, ValidationError
 from mcp_context_persistence.kg import limits, validation
-from mcp_context_persistence.kg.progress import CallerError, carry_errors, raise_original
+from mcp_context_persistence.kg.progress import (
+    CallerError,
+    carry_errors,
+    original_errors,
+    raise_original,
+)
 from mcp_context_persistence.kg.system_errors import translated_system_errors
 from mcp_context_persistence.methods.analytics import AnalyticsCalls
 from mcp_context_persistence.methods.appends import AppendCalls
@@ -181,5 +186,5 @@ class ContextPersistenceClient(
         Raises:
             DatabaseError: The database or the system failed; everything is released all the same.
         """
-        with translated_system_errors(DatabaseError):
+        with original_errors(), translated_system_errors(DatabaseError):
             self._engine.close()

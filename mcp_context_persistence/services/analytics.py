@@ -10,6 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver import gds_client
 from mcp_context_persistence.kg.errors import GraphError, ValidationError
+from mcp_context_persistence.kg.progress import original_errors
 from mcp_context_persistence.models import GraphPath, GraphStep
 from mcp_context_persistence.queries.analytics.admission import LostProjectionError
 from mcp_context_persistence.queries.analytics.algorithms import (
@@ -82,7 +83,7 @@ def _repeats_when_lost(
 @contextmanager
 def open_gds_client(engine: Engine, *, directed: bool, costs: bool) -> Iterator[Any]:
     """Project the graph; yield the library's own client and the projected graph."""
-    with engine.memory.call(tidy=False), ExitStack() as stack:
+    with original_errors(), engine.memory.call(tidy=False), ExitStack() as stack:
         with engine.call("graph_data_science", GraphError):
             gds_client.check_gds_package()
             engine.blocks.add(stack)

@@ -9,6 +9,7 @@ import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, GraphError
+from mcp_context_persistence.kg.progress import CallerError
 from tests.graph.reference_graphs import count_projections, fill, load
 from tests.unit.children import in_child
 
@@ -186,6 +187,31 @@ def test_a_client_that_is_closed_while_the_server_projects_leaves_no_projection(
     assert len(errors) == 3
     assert all("the client is closed" in error for error in errors)
     assert count_projections(client) == 0
+
+
+@pytest.mark.parametrize("ends_by", ["the block", "close"])
+def test_an_error_of_a_signal_handler_ends_the_cleanup_as_it_is(
+    client, server, namespace, monkeypatch, ends_by
+):
+    fill(client, [("a", "b", 1.0)])
+    other = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+    graph, run = other._engine.graph, other._engine.graph.run
+
+    def interrupt(statement, **options):
+        if statement.name == "analytics/sweep":
+            monkeypatch.undo()
+            raise CallerError(TimeoutError("mine"))
+        return run(statement, **options)
+
+    def use_block():
+        with other.graph_data_science():
+            monkeypatch.setattr(graph, "run", interrupt)
+            if ends_by == "close":
+                other.close()
+
+    with pytest.raises(TimeoutError, match="mine"):
+        use_block()
+    other.close()
 
 
 @pytest.fixture
