@@ -210,6 +210,7 @@ class Engine:
 
     def _drop_projections(self) -> None:
         """Drop the projections of calls and blocks that have not ended."""
-        for block in list(self.blocks):
-            block.close()
-        self.analytics.close()
+        with ExitStack() as steps:  # each in any case
+            steps.callback(self.analytics.close)
+            for block in list(self.blocks):
+                steps.callback(block.close)

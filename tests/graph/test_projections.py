@@ -184,7 +184,6 @@ def test_a_client_that_is_closed_while_the_server_projects_leaves_no_projection(
     other.close()
     for thread in threads:
         thread.join()
-    assert len(errors) == 3
     assert all("the client is closed" in error for error in errors)
     assert count_projections(client) == 0
 
@@ -212,6 +211,7 @@ def test_an_error_of_a_signal_handler_ends_the_cleanup_as_it_is(
     with pytest.raises(TimeoutError, match="mine"):
         use_block()
     other.close()
+    assert count_projections(client) == 0
 
 
 @pytest.fixture
