@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import neo4j
 
 from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.errors import GraphError
+from mcp_context_persistence.kg.errors import ContextPersistenceError, GraphError
 from mcp_context_persistence.kg.extras import install_command
 from mcp_context_persistence.kg.package_import import import_package
 
@@ -70,9 +70,22 @@ def open_gds_client(graph: Graph, projection: str) -> "tuple[GraphDataScience, A
     """Return a `GraphDataScience` on a graph's connections, and its object for one projection.
 
     Closing it does not close the connections.
+
+    Raises:
+        GraphError: The server has lost the projection, or cannot be reached.
+        DatabaseError: The graph is closed.
     """
     from graphdatascience import GraphDataScience  # noqa: PLC0415 - it takes seconds to import
 
-    library = GraphDataScience(OpenDriver(graph), database=graph.database)
-    library.set_show_progress(False)
-    return library, library.graph.get(projection)
+    try:
+        library = GraphDataScience(OpenDriver(graph), database=graph.database)
+        library.set_show_progress(False)
+        return library, library.graph.get(projection)
+    except ContextPersistenceError:
+        raise
+    except Exception as error:  # the package and the driver raise any class
+        raise GraphError(
+            "the projected graph could not be opened: the server lost it, or cannot be reached; "
+            "call again",
+            retryable=True,
+        ) from error

@@ -204,6 +204,12 @@ def explain_start(logs: Path, *, status: int | None) -> Failure:
     if cause is DISK_FULL:
         return Failure(text=describe_full_disk(logs.parent), retryable=True)
     event = "did not start in time" if status is None else "ended while it was starting"
+    if cause is None and status == 0:  # no server ends so by itself
+        text = (
+            "Java has ended without starting the local server, as with the option -version: unset "
+            f"CONTEXT_JAVA_OPTIONS. {hint}"
+        )
+        return Failure(text=text)
     if cause is None:
         event += explain_kill(status)
         return Failure(text=f"The local server {event}. {hint}", retryable=True, is_known=False)

@@ -6,9 +6,11 @@ import threading
 import time
 
 import pytest
+from neo4j.exceptions import ServiceUnavailable
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError, GraphError
+from mcp_context_persistence.kg.driver.gds_client import OpenDriver
 from mcp_context_persistence.kg.progress import CallerError
 from tests.graph.reference_graphs import count_projections, fill, load
 from tests.unit.children import in_child
@@ -258,3 +260,20 @@ def test_the_librarys_own_client_uses_no_connection_of_its_parent(client):
 
         assert in_child(is_refused)
         assert len(gds.page_rank.stream(projected)) == 2
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_block_that_cannot_be_opened_raises_a_documented_error(client, monkeypatch):
+    fill(client, [("a", "b", 1.0)])
+
+    def fail(self, **options):
+        raise ServiceUnavailable("lost")
+
+    monkeypatch.setattr(OpenDriver, "verify_connectivity", fail)
+    with (
+        pytest.raises(GraphError, match="call again") as caught,
+        client.graph_data_science(),
+    ):
+        pass
+    assert caught.value.retryable
+    assert count_projections(client) == 0

@@ -140,3 +140,10 @@ def test_a_database_that_did_not_start_is_explained_by_its_own_error_only(
     assert failure.retryable is retryable
     assert diagnosis.is_hopeless(tmp_path, 0)
     assert not diagnosis.is_hopeless(tmp_path, debug.stat().st_size)
+
+
+def test_java_that_only_shows_its_version_is_no_passing_failure(tmp_path):
+    (tmp_path / diagnosis.CONSOLE).write_text('openjdk version "25.0.3"')
+    failure = diagnosis.explain_start(tmp_path, status=0)
+    assert "CONTEXT_JAVA_OPTIONS" in failure.text
+    assert not failure.retryable
