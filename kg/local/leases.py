@@ -29,8 +29,8 @@ if sys.platform == "win32":
 import fcntl
 
 PAUSE_SECONDS = 0.02
-# The file of another user, a folder, a name without a process: no user of the store has made these.
-NO_LEASE = (PermissionError, IsADirectoryError, ValueError)
+# What a file of another user and a folder raise: they are no lease that ends with its process.
+NO_LEASE = (PermissionError, IsADirectoryError)
 STANDARD_ERROR = 2  # its descriptor, the last one of the standard streams
 
 _registry_lock = threading.RLock()  # reentrant: a signal handler may fork
@@ -214,11 +214,10 @@ def list_holders(folder: Path) -> list[int]:
     """Return the process id of every lease in use, and remove the other leases."""
     pids = []
     for lease in sorted(folder.glob("*.lease")):
-        with contextlib.suppress(*NO_LEASE):
-            if is_locked(lease):
-                pids.append(int(lease.name.split("-", 1)[0]))
-            else:
-                _remove(lease)
+        if not is_locked(lease):
+            _remove(lease)
+        elif (pid := lease.name.split("-", 1)[0]).isdecimal():  # else no process has named it
+            pids.append(int(pid))
     return pids
 
 
