@@ -11,6 +11,8 @@ MESSAGE_PARTS = 1_000
 # As JSON: parts, tool calls and what else a message has besides text and metadata.
 MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
+# Of the texts, the metadata and the other data that one call writes in one transaction.
+CALL_BYTES = 33_554_432
 APPENDED_MESSAGES = 100_000  # of a conversation, those included that were not appended
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON

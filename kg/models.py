@@ -153,6 +153,12 @@ class Message(BaseModel):
         )
 
     @property
+    def size(self) -> int:
+        """The bytes of the text, the metadata and what else the message has."""
+        texts = (self.content, self.metadata_json, self.data_json)
+        return sum(len(text.encode()) for text in texts if text)
+
+    @property
     def stored_role(self) -> str:
         """The role for filters: a message of a user that has only results of tools is a tool's."""
         if self.role != "user" or not self.parts:
@@ -365,9 +371,11 @@ def conversation(
             created_at=created_at,
         )
     except PydanticValidationError as error:
-        # Pydantic's own text holds the keys that were given.
+        # Pydantic's own text has the given keys.
         raise explain(error) from _find_cause(error)
     _check_message_ids(checked)
+    sizes = (message.size for message in checked.messages)
+    validation.check_call_bytes("messages", sizes, advice="add the last ones with append_messages")
     return checked
 
 

@@ -208,6 +208,21 @@ def check_list(
     return checked
 
 
+def check_call_bytes(field: str, sizes: Iterable[int], *, advice: str) -> None:
+    """Refuse a list whose items are together too large for one call.
+
+    Args:
+        field: For the error, like `messages`.
+        sizes: Bytes of each item.
+        advice: What the caller can do instead, for the error.
+    """
+    if sum(sizes) > limits.CALL_BYTES:
+        raise LimitError(
+            f"{field} have more than {limits.CALL_BYTES:,} bytes of texts, metadata and other "
+            f"data: {advice}"
+        )
+
+
 @reads_argument
 def check_mapping(field: str, value: object) -> dict[Any, Any]:
     """Check a mapping; return it with plain strings as keys. Its values are not checked."""

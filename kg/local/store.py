@@ -30,6 +30,13 @@ PATH_IS_NO_TEXT = (
     "name another path, or rename the folder. Nothing was changed."
 )
 Phase = Literal["starting", "checking", "running", "stopping", "stopped", "failed"]
+MAX_PORT = 65_535
+# Of the fields of `State`; the others are texts.
+FIELD_TYPES: dict[str, type] = {
+    **dict.fromkeys(("supervisor", "pid", "bolt_port", "http_port"), int),
+    "versions": dict,
+    "retryable": bool,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +104,6 @@ class State:
         if not all(0 <= port <= MAX_PORT for port in (state.bolt_port, state.http_port)):
             raise ValueError("port")
         return state
-
-
-MAX_PORT = 65_535
-FIELD_TYPES: dict[str, type] = {
-    **dict.fromkeys(("supervisor", "pid", "bolt_port", "http_port"), int),
-    "versions": dict,
-    "retryable": bool,
-}  # the other fields are texts
 
 
 class Store:

@@ -43,6 +43,13 @@ class EntityRow:
     metadata: Mapping[str, Any] | None = None
     has_own_id: bool = True
 
+    @property
+    def size(self) -> int:
+        """The bytes of the description, the aliases and the metadata."""
+        metadata = validation.dump_metadata("metadata", self.metadata)
+        texts = (self.description, metadata, *(self.aliases or ()))
+        return sum(len(text.encode()) for text in texts if text)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RelationshipRow:
@@ -63,6 +70,11 @@ class RelationshipRow:
     def key(self) -> tuple[str, str, str]:
         """Source, type and target, which identify the relationship."""
         return self.source, self.type, self.target
+
+    @property
+    def size(self) -> int:
+        """The bytes of the properties."""
+        return len((validation.dump_metadata("properties", self.properties) or "").encode())
 
 
 def parse_entity(fields: object, *, path: str) -> EntityRow:

@@ -39,6 +39,11 @@ def update_graph(
             _check_rows("relationships", relationships, limit=limits.RELATIONSHIPS_PER_UPDATE)
         )
     ]
+    validation.check_call_bytes(
+        "entities and relationships",
+        [*(row.size for row in entity_rows), *(row.size for row in relationship_rows)],
+        advice="send them in several updates",
+    )
     _refuse_repeated_ids(entity_rows)
     _refuse_contradictions(relationship_rows)
     counts = engine.embeddings.retry_when_stale(

@@ -276,44 +276,6 @@ def test_a_projection_is_dropped_when_its_time_is_over_by_the_servers_clock(clie
         )
 
 
-def test_the_error_of_a_lost_projection_is_retryable(client):
-    fill(client, EDGES)
-    analytics = client._engine.analytics
-
-    def lose():
-        with analytics.project(
-            client._engine.namespace, undirected=True, task="degree"
-        ) as projection:
-            client._engine.graph.driver.execute_query(
-                "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
-            )
-            analytics.rank_entities(projection, "degree", limit=1, weighted=False)
-
-    with pytest.raises(GraphError, match="call again") as caught:
-        lose()
-    assert caught.value.retryable
-
-
-def test_an_analysis_whose_projection_is_lost_runs_again(client, monkeypatch):
-    fill(client, EDGES)
-    analytics, lost = client._engine.analytics, []
-    expected = client.find_central_entities("degree")
-    rank_entities = analytics.rank_entities
-
-    def rank_after_a_loss(projection, *arguments, **options):
-        if len(lost) < 2:
-            lost.append(projection.name)
-            client._engine.graph.driver.execute_query(
-                "CALL gds.graph.drop($name) YIELD graphName RETURN graphName", name=projection.name
-            )
-        return rank_entities(projection, *arguments, **options)
-
-    monkeypatch.setattr(analytics, "rank_entities", rank_after_a_loss)
-    assert client.find_central_entities("degree") == expected
-    assert len(lost) == 2
-    assert count_projections(client) == 0
-
-
 def test_an_analysis_that_needs_more_than_was_reserved_runs_again(client, monkeypatch):
     fill(client, EDGES)
     analytics, reservations = client._engine.analytics, []

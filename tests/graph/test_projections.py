@@ -1,7 +1,6 @@
 """Projections of Graph Data Science, and its own client."""
 
 import asyncio
-import contextlib
 import threading
 import time
 
@@ -113,26 +112,6 @@ def test_a_projection_that_the_server_finishes_after_an_interrupt_is_dropped(cli
         client.find_central_entities("degree")
         assert count_projections(client) == 1
         assert projected.node_count() == 2
-    assert count_projections(client) == 0
-
-
-def test_a_slow_cleanup_drops_no_projection_that_is_newer_than_it(client, monkeypatch):
-    fill(client, [("a", "b", 0.9), ("b", "c", 0.8), ("c", "a", 0.7)])
-    graph, blocks, entered = client._engine.graph, contextlib.ExitStack(), []
-    run = graph.run
-
-    def run_after_another_projection(statement, **options):
-        if statement.name == "analytics/sweep" and not entered:
-            entered.append(statement)
-            entered.append(blocks.enter_context(client.graph_data_science()))
-        return run(statement, **options)
-
-    monkeypatch.setattr(graph, "run", run_after_another_projection)
-    with blocks:
-        client.find_central_entities("degree")
-        library, projection = entered[1]
-        assert len(library.degree.stream(projection)) == 3
-        assert count_projections(client) == 1
     assert count_projections(client) == 0
 
 
