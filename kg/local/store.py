@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from mcp_context_persistence.kg.local.settings import DATABASE, LOOPBACK, NEO4J_
 from mcp_context_persistence.kg.local.space import translate_os_error
 
 FORMAT = 1
+PRIVATE = 0o700
 PATH_IS_FILE = (
     "The path of the local store is a file, and a store is a folder: name another path. "
     "The file is untouched."
@@ -171,7 +173,8 @@ class Store:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.make_folders()
             for folder in (self.folder, *self._folders):
-                folder.chmod(0o700)
+                if stat.S_IMODE(folder.stat().st_mode) != PRIVATE:  # only its owner may change it
+                    folder.chmod(PRIVATE)
             if self.server_lock.exists() and self.server_lock.stat().st_nlink > 1:
                 raise DatabaseError(
                     f"The local store {self.folder} shares its files with another folder "

@@ -32,7 +32,9 @@ def test_the_server_of_another_user_is_named_at_once(tmp_path, monkeypatch):
     user = 65_534
     monkeypatch.chdir(tmp_path)  # whose path the other user cannot go
     store = Store(Path())
-    os.chown(tmp_path, user, user)
+    store.make_folders()
+    for folder in (store.folder, store.leases, store.conf, store.logs, store.data):
+        os.chown(folder, user, user)  # the server of root has made the other one
     own = {"supervisor": os.getpid(), "supervisor_started": read_start_time(os.getpid())}
     store.write_state(State(phase="running", nonce="n", **own))
     lock = leases.lock(store.server_lock)
@@ -40,6 +42,7 @@ def test_the_server_of_another_user_is_named_at_once(tmp_path, monkeypatch):
     def is_refused():
         os.setgid(user)
         os.setuid(user)
+        store.prepare()
         with pytest.raises(DatabaseError, match="belongs to another user") as caught:
             join_server(store, ServerSettings(), None, is_throwaway=False)
         return caught.value.retryable
