@@ -36,11 +36,17 @@ class StoreError(click.ClickException):
         self.retryable = error.retryable
 
 
-def report(error: click.ClickException | ContextPersistenceError, *, as_json: bool) -> int:
+def report(
+    error: click.ClickException | ContextPersistenceError | OSError, *, as_json: bool
+) -> int:
     """Print one line about an error to standard error, and return the exit code."""
     if isinstance(error, ContextPersistenceError):
         text, retryable, outcome = str(error), error.retryable, error.outcome
         code = _find_code(error)
+    elif isinstance(error, OSError):  # the client has errors of its own for what it uses
+        subject = "the output" if error.filename is None else "a file"
+        text = f"{subject} could not be used: {error.strerror}"
+        retryable, outcome, code = False, "unknown", FAILED
     else:
         text = describe(error)
         retryable, outcome = getattr(error, "retryable", False), "not_applied"
@@ -75,6 +81,8 @@ def describe(error: click.ClickException) -> str:
         text = "there is no such command" + _list_similar(_find_similar_commands(error))
     elif isinstance(error, click.NoSuchOption):
         text = "there is no such option" + _list_similar(error.possibilities)
+    elif error.ctx is not None and isinstance(error.ctx.command, click.Group):
+        text = "the name of a command is missing"
     else:
         text = "there are too many arguments"
     path = error.ctx.command_path if error.ctx else "context-persistence"
