@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 
 import click
+from click.core import ParameterSource
 
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -106,6 +107,9 @@ def _name_parameter(error: click.BadParameter) -> str:
     if error.param is None:
         return "a value"
     if isinstance(error.param, click.Option):
+        source = error.ctx.get_parameter_source(str(error.param.name)) if error.ctx else None
+        if source is ParameterSource.ENVIRONMENT:
+            return str(error.param.envvar)
         return max(error.param.opts, key=len)
     return error.param.human_readable_name
 
@@ -122,6 +126,8 @@ def _describe_type(parameter: click.Parameter | None) -> str:
         return f"must be {noun}{low}{high}"
     if kind in {click.INT, click.FLOAT}:
         return f"must be {'an integer' if kind == click.INT else 'a number'}"
+    if isinstance(kind, click.types.BoolParamType):
+        return "must be 1 or 0"
     if isinstance(kind, click.Path):
         return "must be a file that exists" if kind.exists else "must be a path of the right kind"
     return "is not valid"

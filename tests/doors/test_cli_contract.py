@@ -237,6 +237,18 @@ def test_an_ingest_that_stops_says_that_it_has_begun(commands):
     assert json.loads(result.stderr)["outcome"] == "not_applied"
 
 
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [("CONTEXT_JSON", ["stats"]), ("CONTEXT_QUIET", ["stats"]), ("CONTEXT_MCP_PROFILE", ["mcp"])],
+)
+def test_a_variable_that_is_not_valid_is_named(monkeypatch, variable, words):
+    monkeypatch.setenv(variable, SECRET)
+    result = CliRunner().invoke(main.commands, words)
+    assert result.exit_code == 2
+    assert f"{variable} must be" in result.stderr
+    assert SECRET not in result.stderr
+
+
 def test_a_missing_command_is_named():
     for words in (["--json"], ["--quiet", "--store", "memory"]):
         result = CliRunner().invoke(main.commands, words)
