@@ -16,7 +16,7 @@ from mcp_context_persistence.cli.inputs import (
 )
 from mcp_context_persistence.cli.output import print_json, print_text
 from mcp_context_persistence.cli.session import Session, uses_store
-from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 
 if TYPE_CHECKING:
     from mcp_context_persistence.client import ContextPersistenceClient
@@ -54,7 +54,8 @@ def save(
     if project is not None:
         raise InputError("--project needs --document")
     with session.open_client(may_create=True) as client:
-        return _save_all(session, client, read_objects(file), replace=replace)
+        objects = read_objects(file, yields_errors=True)
+        return _save_all(session, client, objects, replace=replace)
 
 
 def _save_all(
@@ -66,10 +67,17 @@ def _save_all(
 ) -> int:
     saved = failed = code = 0
     for group in _group(objects):
-        responses = client.batch_save_conversations(
-            [item for _, item in group], replace=replace, progress=_ignore
+        valid = [item for _, item in group if not isinstance(item, ValidationError)]
+        responses = iter(
+            client.batch_save_conversations(valid, replace=replace, progress=_ignore)
+            if valid
+            else ()
         )
-        for (location, _), response in zip(group, responses, strict=True):
+        for location, item in group:
+            if isinstance(item, ValidationError):
+                code, failed = report(item, as_json=session.as_json), failed + 1
+                continue
+            response = next(responses)
             if response.success:
                 _print_id(session, response, response.conversation_id)
             else:

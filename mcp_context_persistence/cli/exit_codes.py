@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterable
 
 import click
+from click.core import ParameterSource
 
 from mcp_context_persistence.kg.errors import (
     ContextPersistenceError,
@@ -36,11 +37,17 @@ class StoreError(click.ClickException):
         self.retryable = error.retryable
 
 
-def report(error: click.ClickException | ContextPersistenceError, *, as_json: bool) -> int:
+def report(
+    error: click.ClickException | ContextPersistenceError | OSError, *, as_json: bool
+) -> int:
     """Print one line about an error to standard error, and return the exit code."""
     if isinstance(error, ContextPersistenceError):
         text, retryable, outcome = str(error), error.retryable, error.outcome
         code = _find_code(error)
+    elif isinstance(error, OSError):  # the client has errors of its own for what it uses
+        subject = "the output" if error.filename is None else "a file"
+        text = f"{subject} could not be used: {error.strerror}"
+        retryable, outcome, code = False, "unknown", FAILED
     else:
         text = describe(error)
         retryable, outcome = getattr(error, "retryable", False), "not_applied"
@@ -75,6 +82,8 @@ def describe(error: click.ClickException) -> str:
         text = "there is no such command" + _list_similar(_find_similar_commands(error))
     elif isinstance(error, click.NoSuchOption):
         text = "there is no such option" + _list_similar(error.possibilities)
+    elif error.ctx is not None and isinstance(error.ctx.command, click.Group):
+        text = "the name of a command is missing"
     else:
         text = "there are too many arguments"
     path = error.ctx.command_path if error.ctx else "context-persistence"
@@ -98,6 +107,9 @@ def _name_parameter(error: click.BadParameter) -> str:
     if error.param is None:
         return "a value"
     if isinstance(error.param, click.Option):
+        source = error.ctx.get_parameter_source(str(error.param.name)) if error.ctx else None
+        if source is ParameterSource.ENVIRONMENT:
+            return str(error.param.envvar)
         return max(error.param.opts, key=len)
     return error.param.human_readable_name
 
@@ -114,6 +126,8 @@ def _describe_type(parameter: click.Parameter | None) -> str:
         return f"must be {noun}{low}{high}"
     if kind in {click.INT, click.FLOAT}:
         return f"must be {'an integer' if kind == click.INT else 'a number'}"
+    if isinstance(kind, click.types.BoolParamType):
+        return "must be 1 or 0"
     if isinstance(kind, click.Path):
         return "must be a file that exists" if kind.exists else "must be a path of the right kind"
     return "is not valid"

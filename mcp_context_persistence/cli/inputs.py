@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,23 +28,24 @@ def open_input(path: Path | None) -> Iterator[BinaryIO]:
         InputError: No path is given, and standard input is a terminal.
         ValidationError: The file cannot be read.
     """
-    if path is None or path == STANDARD_INPUT:
-        if path is None and sys.stdin.isatty():
-            raise InputError("name a file, or - for standard input")
-        yield sys.stdin.buffer
-        return
+    if path is None and sys.stdin.isatty():
+        raise InputError("name a file, or - for standard input")
+    source = None if path == STANDARD_INPUT else path
     try:
-        file = path.open("rb")
+        with nullcontext(sys.stdin.buffer) if source is None else source.open("rb") as file:
+            yield file
     except OSError as error:
-        raise ValidationError(f"FILE cannot be read: {error.strerror}") from error
-    with file:
-        yield file
+        raise ValidationError(f"{_name(path)} cannot be read: {error.strerror}") from error
 
 
 def read_text(path: Path | None) -> str:
     """Read a whole file or standard input as text."""
     with open_input(path) as file:
-        return _decode(_read_document(file), DOCUMENT)
+        return _decode(_read_document(file), _name(path))
+
+
+def _name(path: Path | None) -> str:
+    return "standard input" if path is None or path == STANDARD_INPUT else DOCUMENT
 
 
 def read_argument(text: str) -> str:
@@ -52,10 +53,15 @@ def read_argument(text: str) -> str:
     return read_text(STANDARD_INPUT).strip() if text == "-" else text
 
 
-def read_objects(path: Path | None) -> Iterator[tuple[str, Any]]:
+def read_objects(path: Path | None, *, yields_errors: bool = False) -> Iterator[tuple[str, Any]]:
     """Yield where each object stands, and the object: of JSON lines, a list, or one object.
 
     Of JSON lines, only one line at a time is in memory.
+
+    Args:
+        path: The file; None means standard input.
+        yields_errors: Whether the error of a line that is not JSON is yielded instead of an object,
+            so that the lines after it are read.
 
     Raises:
         ValidationError: It is not JSON; the text says where.
@@ -72,7 +78,13 @@ def read_objects(path: Path | None) -> Iterator[tuple[str, Any]]:
             return
         while line:
             if line.strip():
-                yield f"line {number}", _parse(line.rstrip(), f"line {number}")
+                try:
+                    item = _parse(line.rstrip(), f"line {number}")
+                except ValidationError as error:
+                    if not yields_errors:
+                        raise
+                    item = error
+                yield f"line {number}", item
             number, line = number + 1, _read_line(file, number + 1)
 
 

@@ -14,6 +14,7 @@ import click
 from mcp_context_persistence import __version__
 from mcp_context_persistence.cli import exit_codes
 from mcp_context_persistence.cli.session import Session, shared_options
+from mcp_context_persistence.cli.standard_streams import discard_output, open_missing_streams
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 
 PACKAGE = "mcp_context_persistence.cli"
@@ -89,9 +90,11 @@ def _run(command: Callable[[], Any], arguments: Sequence[str] | None) -> int:
     except click.Abort:
         click.echo("stopped", err=True)
         return exit_codes.INTERRUPTED
-    except (click.ClickException, ContextPersistenceError) as error:
+    except (click.ClickException, ContextPersistenceError, OSError) as error:
         if "--debug" in words:
             raise
+        if isinstance(error, OSError):
+            discard_output()
         return exit_codes.report(error, as_json=as_json)
     return code if isinstance(code, int) else 0
 
@@ -117,6 +120,7 @@ commands = shared_options(commands, is_root=True)
 
 def main() -> None:
     """Run the command of the arguments of this process."""
+    open_missing_streams()
     commands()
 
 

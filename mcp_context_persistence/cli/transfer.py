@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,11 @@ from mcp_context_persistence.cli.exit_codes import InputError
 from mcp_context_persistence.cli.help_pages import command
 from mcp_context_persistence.cli.inputs import file_argument, read_objects
 from mcp_context_persistence.cli.session import Session, uses_store
-from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
+from mcp_context_persistence.kg.errors import (
+    ContextPersistenceError,
+    NotFoundError,
+    ValidationError,
+)
 
 GROUP = 100  # items in one call
 LONG_ITEMS = 10  # conversations and documents in one call
@@ -61,7 +66,7 @@ def ingest(session: Session, file: Path | None) -> None:
     """
     counts: Counter[str] = Counter()
     differing = missing = 0
-    with session.open_client(may_create=True) as client:
+    with session.open_client(may_create=True) as client, _noting_outcome(counts):
         for locations, items in _group(read_objects(file)):
             try:
                 response = client.ingest_items(items)
@@ -83,6 +88,17 @@ def ingest(session: Session, file: Path | None) -> None:
         return
     for kind, count in counts.items():
         click.echo(f"{kind}: {count}")
+
+
+@contextmanager
+def _noting_outcome(counts: Counter[str]) -> Iterator[None]:
+    """Let an error say that some items were written before it."""
+    try:
+        yield
+    except ContextPersistenceError as error:
+        if counts and error.outcome == "not_applied":
+            error.outcome = "unknown"
+        raise
 
 
 def _group(objects: Iterator[tuple[str, Any]]) -> Iterator[tuple[list[str], list[Any]]]:

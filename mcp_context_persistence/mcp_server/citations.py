@@ -27,5 +27,14 @@ def read_citation(citation: str) -> tuple[str, str] | None:
 
 def read_entity(name: str) -> str:
     """Return the id or name of an entity, which may be given as a citation."""
+    return _read_id(name, "entity")
+
+
+def read_conversation(name: str) -> str:
+    """Return the id of a conversation, which may be given as a citation."""
+    return _read_id(name, "conversation")
+
+
+def _read_id(name: str, kind: str) -> str:
     citation = read_citation(name)
-    return citation[1] if citation and citation[0] == "entity" else name
+    return citation[1] if citation and citation[0] == kind else name

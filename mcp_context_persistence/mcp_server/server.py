@@ -16,6 +16,7 @@ from mcp.server.mcpserver.context import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.shared.exceptions import MCPError
+from mcp.shared.message import SessionMessage
 from mcp_types import (
     INTERNAL_ERROR,
     INVALID_PARAMS,
@@ -40,6 +41,7 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.mcp_server import completion, resources
+from mcp_context_persistence.mcp_server.broken_messages import answer_broken
 from mcp_context_persistence.mcp_server.memory import FindMemory
 from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.mcp_server.prompts import PROMPTS
@@ -83,10 +85,10 @@ class ServerOptions:
 
 
 class _Messages:
-    """The messages of a session; it tells when there are no more."""
+    """The messages of a session; it answers broken ones, and tells when there are no more."""
 
-    def __init__(self, stream: Any, on_end: Callable[[], object]) -> None:
-        self._stream, self._on_end = stream, on_end
+    def __init__(self, stream: Any, answers: Any, on_end: Callable[[], object]) -> None:
+        self._stream, self._answers, self._on_end = stream, answers, on_end
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -96,10 +98,14 @@ class _Messages:
 
     async def __anext__(self) -> Any:
         try:
-            return await anext(self._stream)
+            message = await anext(self._stream)
         except StopAsyncIteration:
             self._on_end()
             raise
+        if isinstance(message, Exception):
+            for answer in answer_broken(message):
+                await self._answers.send(SessionMessage(answer))
+        return message
 
 
 class MemoryServer(MCPServer[Any]):
@@ -122,7 +128,7 @@ class MemoryServer(MCPServer[Any]):
         """Serve over standard input and output until the input and all calls have ended."""
         async with stdio_server() as (messages, answers):
             await self._lowlevel_server.run(
-                cast("Any", _Messages(messages, self.on_input_end)),
+                cast("Any", _Messages(messages, answers, self.on_input_end)),
                 answers,
                 self._lowlevel_server.create_initialization_options(),
             )

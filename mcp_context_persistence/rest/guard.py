@@ -22,6 +22,7 @@ from mcp_context_persistence.rest.body_reader import BodyReader, ClientLeftError
 from mcp_context_persistence.rest.callers import Caller, Credentials
 from mcp_context_persistence.rest.origins import Origins, cut_port
 from mcp_context_persistence.rest.problems import (
+    PROBLEMS,
     ProblemError,
     from_client_error,
     make_failure,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 SLASH = "\ufdd0"  # stands for an encoded slash in a path; Unicode has no such character
 FORWARDED = ("forwarded", "x-forwarded-", "x-real-ip", "x-client-ip", "via")  # how names begin
+OPEN_METHODS = ("GET", "HEAD")
 RESPONSE_CHUNK_BYTES = 65_536  # of a response that are sent together
 EXPECTED = (ProblemError, ContextPersistenceError, asyncio.CancelledError)
 
@@ -115,7 +117,13 @@ class Guard:
             return
         scope["path"] = _read_path(scope)
         answer = self._open_answers.get(scope["path"])
-        if answer is not None and scope["method"] in {"GET", "HEAD"}:
+        if answer is not None:
+            if scope["method"] not in OPEN_METHODS:
+                raise ProblemError(
+                    "method-not-allowed",
+                    PROBLEMS["method-not-allowed"][1],
+                    headers={"Allow": ", ".join(OPEN_METHODS)},
+                )
             await (await answer(headers))(scope, receive, send)
             return
         client = scope["client"][0] if scope.get("client") else ""
@@ -128,7 +136,7 @@ class Guard:
         self._check_rate(caller)
         scope["state"]["caller"] = caller
         with self._shares.count(caller):
-            if headers.get("content-encoding", "identity").lower() != "identity":
+            if any(name.lower() != "identity" for name in headers.getlist("content-encoding")):
                 raise ProblemError(
                     "unsupported-media-type", "send the body without Content-Encoding"
                 )

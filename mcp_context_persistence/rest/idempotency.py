@@ -36,6 +36,14 @@ def read_key(headers: Headers) -> str | None:
     return values[0]
 
 
+def make_lock_path(key: str) -> str:
+    """Return an address for the lock of a key, which no item has.
+
+    Without it, requests with the same key at the same time would all find no earlier one.
+    """
+    return f"/{HEADER}/{sha256(key.encode()).hexdigest()}"
+
+
 def append_once(
     client: ContextPersistenceClient,
     conversation_id: str,

@@ -40,7 +40,9 @@ class ItemLocks:
         try:
             if not lock.acquire(timeout=WAIT_SECONDS):
                 raise ProblemError(
-                    "unavailable", "other conditional requests write this item", retryable=True
+                    "unavailable",
+                    "other requests write this item, or have this Idempotency-Key",
+                    retryable=True,
                 )
             try:
                 yield

@@ -1,10 +1,11 @@
 """How a call of the client becomes a route: scope, strict request, thread, response."""
 
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.message import Message as MimeMessage
 from typing import Annotated, Any, ClassVar, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -34,6 +35,8 @@ SCOPE_KEY = "x-scope"
 JSON_TYPE = "application/json"
 LINES_TYPE = "application/jsonl"
 LINE_TYPES = (LINES_TYPE, "application/x-ndjson", "application/json-lines")
+# A parameter of a content type, also in the form `charset*`, which means another character set.
+_CHARSET = re.compile(r"""\bcharset\s*\*?\s*=\s*"?([^\s;"]*)""", re.IGNORECASE)
 INLINE_BYTES = 16_384  # of a body that is parsed on the event loop; that takes less than 1 ms
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/ProblemDetails"}
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -260,6 +263,11 @@ class StrictRoute(APIRoute):
         self._scope = (self.openapi_extra or {}).get(SCOPE_KEY)
         if self._scope not in SCOPES:
             raise ValueError(f"{self.path} has no scope")
+        has_conditions = any(
+            header["name"] in WRITE_HEADERS
+            for header in (self.openapi_extra or {}).get("parameters", ())
+        )
+        self._ignores_conditions = self._scope not in {"read", "metrics"} and not has_conditions
         self._query_model = _find_query_model(self)
         self._body_model: Any = self.body_field.field_info.annotation if self.body_field else None
         self._has_session = bool(self.dependant.dependencies)
@@ -283,6 +291,10 @@ class StrictRoute(APIRoute):
         caller: Caller = request.state.caller
         if self._scope not in caller.scopes:
             raise ProblemError("forbidden", f"the key needs the scope {self._scope}")
+        if self._ignores_conditions and any(name in request.headers for name in etags.NAMES):
+            raise ProblemError(
+                "invalid", "this call has no entity tag: leave If-Match and If-None-Match out"
+            )
         arguments = self._read_address(request) | await self.read_body(request)
         service: Service = request.app.state.service
         if self._has_session:
@@ -298,6 +310,7 @@ class StrictRoute(APIRoute):
             arguments[field.name], errors = field.validate(text, loc=(field.name,))
             if errors:
                 raise from_validation_errors(errors, source="path")
+        _check_query(request)
         model, query = self._query_model, request.query_params
         if model is None:
             if query:
@@ -321,6 +334,14 @@ class LinesRoute(StrictRoute):
         return {}
 
 
+def _check_query(request: Request) -> None:
+    """Refuse what the framework would replace by other characters."""
+    try:
+        unquote_to_bytes(request.scope["query_string"]).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ProblemError("invalid", "the query is not in UTF-8") from error
+
+
 def _find_query_model(route: APIRoute) -> type[QueryArguments] | None:
     for field in route.dependant.query_params:
         model = field.field_info.annotation
@@ -341,13 +362,10 @@ def _validate(model: Any, value: Any, *, source: str) -> Any:
 
 def check_content_type(request: Request, *allowed: str) -> None:
     """Refuse a body of another type, or in another encoding than UTF-8."""
-    text = request.headers.get("content-type", "")
-    if text in allowed:
-        return
-    message = MimeMessage()
-    message["content-type"] = text
-    charset = message.get_content_charset("utf-8")
-    if message.get_content_type() not in allowed or charset not in {"utf-8", "us-ascii"}:
+    values = request.headers.getlist("content-type")
+    kind, _, parameters = values[0].partition(";") if len(values) == 1 else ("", "", "")
+    charsets = {charset.lower() for charset in _CHARSET.findall(parameters)}
+    if kind.strip().lower() not in allowed or not charsets <= {"utf-8", "us-ascii"}:
         raise ProblemError(
             "unsupported-media-type", f"send the body as {' or '.join(allowed)} in UTF-8"
         )

@@ -78,7 +78,11 @@ class DeleteArguments(QueryArguments):
 
 
 def _read_filters(text: str) -> dict[str, Any]:
-    filters = load_json(text.encode())
+    try:
+        filters = load_json(text.encode(), name="filters")
+    except ProblemError as problem:
+        problem.field = "filters"
+        raise
     if not isinstance(filters, dict):
         raise ProblemError("invalid", "filters must be a JSON object", field="filters")
     return filters

@@ -46,6 +46,7 @@ _BY_STATUS = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())} 
 _FIELD = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)*")
 # What pydantic writes into a location for one type of several: `str`, `list[constrained-str]`.
 _ALTERNATIVE = re.compile(r"str|int|float|bool|.*[^a-z0-9_].*")
+_SUBJECT = re.compile(r"^[A-Z][a-z]+ should\b|Input should")  # also after an alternative
 _NO_FIELDS = frozenset({"give", "there", "the", "this", "query_terms"})
 
 
@@ -187,7 +188,7 @@ def from_validation_errors(
         elif kind == "missing":
             rule = "is missing"
         else:
-            rule = str(error["msg"]).removeprefix("Value error, ").replace("Input should", "must")
+            rule = _describe_rule(str(error["msg"]))
         names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
@@ -196,6 +197,12 @@ def from_validation_errors(
     return ProblemError(
         "too-large" if is_too_large else "invalid", "; ".join(dict.fromkeys(texts)), field=first
     )
+
+
+def _describe_rule(message: str) -> str:
+    """Return a message of pydantic as what is said about a field."""
+    rule = _SUBJECT.sub("must", message.removeprefix("Value error, "))
+    return rule.partition(" after validation")[0]
 
 
 def describe_unknown_field(known_keys: Iterable[str]) -> str:

@@ -15,13 +15,28 @@ QUOTES_PER_CONTAINER = 20  # more of them take too long to look at
 _INTEGER_CHARACTERS = 20  # of a sign and 64 bits
 
 
-def load_json(data: bytes) -> Any:
+class _RefusedError(Exception):
+    """The JSON is not strict; the text is what is said about it."""
+
+
+def load_json(data: bytes, *, name: str = "the body") -> Any:
     """Parse a text in JSON.
+
+    Args:
+        data: The text.
+        name: What it is, for an error.
 
     Raises:
         ProblemError: It is not JSON in UTF-8, or has NaN, a doubled key, half of a surrogate pair,
             a number out of range, or too many levels.
     """
+    try:
+        return _load(data)
+    except _RefusedError as error:
+        raise ProblemError("invalid", f"{name} {error}") from error
+
+
+def _load(data: bytes) -> Any:
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -31,11 +46,11 @@ def load_json(data: bytes) -> Any:
             object_pairs_hook=_build_object,
         )
     except UnicodeDecodeError as error:
-        raise _refuse("the body is not in UTF-8") from error
+        raise _RefusedError("is not in UTF-8") from error
     except RecursionError as error:
         raise _refuse_depth() from error
     except ValueError as error:
-        raise _refuse("the body is not valid JSON") from error
+        raise _RefusedError("is not valid JSON") from error
     if data.count(b"[") + data.count(b"{") > limits.JSON_DEPTH:
         _check_depth(value)
     if _SURROGATE.search(data):
@@ -63,35 +78,31 @@ def _count_containers(text: bytes) -> int:
     return text.count(b"[") + text.count(b"{")
 
 
-def _refuse(detail: str) -> ProblemError:
-    return ProblemError("invalid", detail)
-
-
-def _refuse_depth() -> ProblemError:
-    return _refuse(f"the body has more than {limits.JSON_DEPTH} levels")
+def _refuse_depth() -> _RefusedError:
+    return _RefusedError(f"has more than {limits.JSON_DEPTH} levels")
 
 
 def _refuse_constant(_text: str) -> NoReturn:
-    raise _refuse("the body has a number that is not finite")
+    raise _RefusedError("has a number that is not finite")
 
 
 def _read_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise _refuse("the body has a number that is not finite")
+        raise _RefusedError("has a number that is not finite")
     return number
 
 
 def _read_integer(text: str) -> int:
     if len(text) > _INTEGER_CHARACTERS or not -(2**63) <= int(text) < 2**63:
-        raise _refuse("the body has an integer beyond 64 bits")
+        raise _RefusedError("has an integer beyond 64 bits")
     return int(text)
 
 
 def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise _refuse("the body has an object with the same key twice")
+        raise _RefusedError("has an object with the same key twice")
     return value
 
 
@@ -113,4 +124,4 @@ def _check_surrogates(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as error:
-        raise _refuse("the body has half of a surrogate pair") from error
+        raise _RefusedError("has half of a surrogate pair") from error

@@ -216,6 +216,46 @@ def test_conversations_that_cannot_be_saved_are_named_and_the_others_saved(comma
     assert (result.exit_code, result.stdout) == (2, "")
 
 
+def test_a_line_that_is_not_json_does_not_stop_the_others(commands):
+    other = json.dumps({"conversation_id": "retro", "messages": [{**MESSAGE, "id": "retro-1"}]})
+    text = f"{json.dumps(STANDUP)}\n{SECRET}\n\n{other}\n"
+    result = commands.run("save", "-", text=text)
+    assert (result.exit_code, result.stdout) == (5, "standup\nretro\n")
+    assert result.stderr == "error: line 2, column 1: this is not JSON\n"
+
+
+def test_an_ingest_that_stops_says_that_it_has_begun(commands):
+    items = [
+        {"kind": "entity", "id": f"tool-{n}", "name": f"tool-{n}", "type": "tool"}
+        for n in range(101)
+    ]
+    lines = [json.dumps(item) for item in items]
+    result = commands.run("ingest", "-", "--json", text="\n".join([*lines, SECRET]))
+    assert result.exit_code == 2
+    assert json.loads(result.stderr)["outcome"] == "unknown"
+    result = commands.run("ingest", "-", "--json", text=SECRET)
+    assert json.loads(result.stderr)["outcome"] == "not_applied"
+
+
+@pytest.mark.parametrize(
+    ("variable", "words"),
+    [("CONTEXT_JSON", ["stats"]), ("CONTEXT_QUIET", ["stats"]), ("CONTEXT_MCP_PROFILE", ["mcp"])],
+)
+def test_a_variable_that_is_not_valid_is_named(monkeypatch, variable, words):
+    monkeypatch.setenv(variable, SECRET)
+    result = CliRunner().invoke(main.commands, words)
+    assert result.exit_code == 2
+    assert f"{variable} must be" in result.stderr
+    assert SECRET not in result.stderr
+
+
+def test_a_missing_command_is_named():
+    for words in (["--json"], ["--quiet", "--store", "memory"]):
+        result = CliRunner().invoke(main.commands, words)
+        assert result.exit_code == 2
+        assert "the name of a command is missing" in result.stderr
+
+
 def test_an_answer_of_no_deletes_nothing(filled, monkeypatch):
     monkeypatch.setattr("mcp_context_persistence.cli.deletion.sys.stdin.isatty", bool)
     result = filled.run("delete", "conversation", "standup", text="y\n")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -31,17 +32,11 @@ def start(server, namespace):
         environment |= {"CONTEXT_DB_USER": server.user, "CONTEXT_DB_PASSWORD": server.password}
     started: list[subprocess.Popen[str]] = []
 
-    def start_command(*words):
+    def start_command(*words, **streams):
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        options: dict[str, Any] = pipes | streams
         started.append(
-            subprocess.Popen(
-                [COMMAND, *words],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=environment,
-                cwd="/",
-            )
+            subprocess.Popen([COMMAND, *words], text=True, env=environment, cwd="/", **options)
         )
         return started[-1]
 
@@ -92,6 +87,40 @@ def test_a_reader_may_close_the_output(start):
     assert process.stderr is not None
     assert process.stderr.read() == ""
     assert process.wait(timeout=60) == 1
+
+
+@pytest.mark.parametrize("words", [("--help",), ("stats",), ("list",), ("export", "--json")])
+def test_an_output_that_cannot_be_written_is_an_error_of_one_line(start, words):
+    saving = start("save", "-")
+    saving.communicate(json.dumps(TALK), timeout=120)
+    with Path("/dev/full").open("w") as full:
+        process = start(*words, stdout=full)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1
+    (line,) = errors.splitlines()
+    assert "No space left on device" in line
+    if "--json" in words:
+        assert json.loads(line)["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("save",), 2), (("search", "-"), 2), (("list",), 0), (("delete", "entity", "pandas"), 2)],
+)
+def test_a_closed_standard_stream_is_an_empty_one(start, words, code, number):
+    process = start(*words, preexec_fn=lambda: os.close(number))
+    output, errors = process.communicate("", timeout=120)
+    assert process.returncode == code, errors
+    assert "Traceback" not in output + errors
+
+
+def test_an_input_that_cannot_be_read_is_named(start):
+    with Path("/proc/self/mem").open("rb") as memory:  # its first bytes belong to nobody
+        process = start("search", "-", stdin=memory)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert errors == "error: standard input cannot be read: Input/output error\n"
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,53 @@ def test_a_broken_line_does_not_end_the_session(process):
     assert len(answers[-1]["result"]["tools"]) == 8
 
 
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (
+            '{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"_meta": {"k": "\\ud83d"}}}',
+            -32700,
+        ),
+        (
+            f'{{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"[" * 300 + "]" * 300}}}',
+            -32700,
+        ),
+        ('{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": ["hunter2"]}', -32600),
+        ('{"jsonrpc": "2.0", "id": 9, "method": 5}', -32600),
+        ('{"id": 9, "method": "ping"}', -32600),
+        ('[{"jsonrpc": "2.0", "id": 9, "method": "ping"}]', -32600),
+    ],
+)
+def test_a_request_that_cannot_be_read_is_answered(process, message, code):
+    server = process(COMMAND, "mcp")
+    initialize(server)
+    server.stdin.write(message + "\n")
+    send(server, LIST)
+    answers = [json.loads(server.stdout.readline()) for _ in range(2)]
+    broken, tools = sorted(answers, key=lambda answer: "result" in answer)
+    assert (broken["id"], broken["error"]["code"]) == (9, code)
+    assert "hunter2" not in json.dumps(broken)
+    assert len(tools["result"]["tools"]) == 8
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "{",
+        "5",
+        '{"jsonrpc": "2.0", "method": 5}',
+        '{"jsonrpc": "2.0", "id": 9, "result": 5}',
+        '{"jsonrpc": "2.0", "id": "\\udc00", "method": "ping"}',
+    ],
+)
+def test_what_is_no_request_is_not_answered(process, message):
+    server = process(COMMAND, "mcp")
+    initialize(server)
+    server.stdin.write(message + "\n")
+    send(server, LIST)
+    assert json.loads(server.stdout.readline())["id"] == LIST["id"]
+
+
 def test_a_store_that_cannot_be_opened_is_an_error_for_the_model(tmp_path):
     start = start_as_assistants_do(tmp_path, "--store", "bolt://127.0.0.1:1")
 

@@ -78,6 +78,17 @@ def test_a_message_keeps_the_metadata_of_its_conversation(mcp, client):
     assert [message.content for message in history.messages] == ["Hello there.", "We use Kafka."]
 
 
+def test_a_conversation_may_be_named_by_its_citation(mcp, client):
+    client.save_conversation("talk [1]", [{"role": "user", "content": "Hello there."}])
+    conversation_id = "c:talk %5B1%5D"
+    call(mcp, "remember", content="We use Kafka.", conversation_id=conversation_id, tags=["queue"])
+    decision = {"decision": "Use Kafka.", "reason": "It is fast."}
+    stored = call(mcp, "decide", **decision, conversation_id=f"[{conversation_id}]")
+    assert not stored["conversation_created"]
+    (conversation,) = client.list_conversations().conversations
+    assert (conversation.conversation_id, conversation.total_messages) == ("talk [1]", 2)
+
+
 @pytest.mark.parametrize("era", ERAS)
 def test_instructions_are_remembered_recalled_and_begin_the_context(mcp, era):
     call(mcp, "remember", era, content="The parser reads the invoices.")

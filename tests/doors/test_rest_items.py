@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -149,6 +150,25 @@ def test_a_repeated_append_with_a_key_adds_nothing(rest):
     for value in ("", "a b", "x" * 256):
         response = append(rest, "once", "The valve is open.", **{"Idempotency-Key": value})
         assert response.status_code == 422
+
+
+@pytest.mark.parametrize("differs_in", ["texts", "number", "conversation"])
+def test_one_of_several_requests_with_the_same_key_writes(rest, differs_in):
+    def send(turn, writer):
+        number = writer + 1 if differs_in == "number" else 1
+        text = f"The pump {writer} runs." if differs_in == "texts" else "The pump runs."
+        name = f"at-once-{differs_in}" + (f"-{writer}" if differs_in == "conversation" else "")
+        return rest.post(
+            f"/v1/conversations/{name}/messages",
+            json={"messages": [{"role": "user", "content": text}] * number},
+            headers={"Idempotency-Key": f"at-once-{differs_in}-{turn}"},
+        )
+
+    for turn in range(3):
+        with ThreadPoolExecutor(8) as threads:
+            responses = list(threads.map(partial(send, turn), range(8)))
+        statuses = sorted(response.status_code for response in responses)
+        assert statuses == [200, *[409] * 7], [response.text for response in responses]
 
 
 def test_each_line_has_its_answer_in_order(rest):

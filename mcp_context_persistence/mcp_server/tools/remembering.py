@@ -1,13 +1,13 @@
 """Tools that write: `remember`, `decide` and `relate`."""
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from mcp.server.mcpserver.exceptions import ToolError
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
-from mcp_context_persistence.mcp_server.citations import cite, read_entity
+from mcp_context_persistence.mcp_server.citations import cite, read_conversation, read_entity
 from mcp_context_persistence.mcp_server.tool import (
     ADDS,
     WRITES,
@@ -22,6 +22,8 @@ ENTITIES = 10  # that an answer lists
 NEAREST = 3  # names that are offered for one that does not exist
 DECISIONS = "decisions"  # the conversation of decisions that were made in no conversation
 
+ConversationId = Annotated[str, AfterValidator(read_conversation)]
+
 
 class RememberArguments(Arguments):
     """Arguments of `remember`."""
@@ -30,7 +32,7 @@ class RememberArguments(Arguments):
     kind: Literal["note", "instruction", "preference", "fact"] = Field(
         "note", description="All but note are about the user"
     )
-    conversation_id: str = optional("To add a message to it")
+    conversation_id: ConversationId = optional("To add a message to it")
     role: Literal["user", "assistant", "system", "tool"] = "user"
     title: str = optional()
     project: str = optional()
@@ -52,7 +54,7 @@ class DecideArguments(Arguments):
     decision: str
     reason: str
     kind: str = "decision"
-    conversation_id: str = optional()
+    conversation_id: ConversationId = optional()
     project: str = optional("Of a new conversation")
     confidence: float = optional(ge=0, le=1)
 

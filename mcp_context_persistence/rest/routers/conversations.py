@@ -19,7 +19,7 @@ from mcp_context_persistence.rest.fields import (
     Metadata,
     Mode,
 )
-from mcp_context_persistence.rest.idempotency import append_once, read_key
+from mcp_context_persistence.rest.idempotency import append_once, make_lock_path, read_key
 from mcp_context_persistence.rest.operations import (
     PREFIX,
     READ_HEADERS,
@@ -173,7 +173,8 @@ def append_messages(
 
     def call(client: ContextPersistenceClient) -> models.AppendMessagesResponse:
         if key is not None:
-            return append_once(client, conversation_id, body.arguments(), key)
+            with session.service.items.hold(session.caller.namespace, make_lock_path(key)):
+                return append_once(client, conversation_id, body.arguments(), key)
         return client.append_messages(conversation_id, **body.arguments())
 
     return session.answer(

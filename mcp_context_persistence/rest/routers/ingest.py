@@ -109,7 +109,7 @@ def _answer_chunk(session: Session, start: int, lines: list[bytes]) -> Iterator[
 
 
 def _read_line(line: bytes) -> Conversation:
-    row = load_json(line)
+    row = load_json(line, name="the line")
     if not isinstance(row, dict):
         raise ProblemError("invalid", "the line must be a JSON object")
     if not row.keys() <= set(KEYS):
