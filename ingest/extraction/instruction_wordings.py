@@ -80,6 +80,18 @@ _RELATIVE = (
 )
 # Not "I'm a friend of hers" or "I'm a customer".
 _I_HAVE = r"i(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
+# What the form of answers is about: "Don't use emojis."
+_FORM = (
+    r"(?:emojis?|emoticons?|bullet ?points?|bullets|markdown|jargon|exclamation (?:marks|points)|"
+    r"em[- ]dash(?:es)?|abbreviations|acronyms|slang|hashtags|disclaimers|small talk|"
+    r"(?:swear|filler|buzz)[- ]?words|(?:metric|imperial|si) units|(?:british|american) spelling|"
+    r"(?:plain|simple) (?:english|language|words)|24[- ]hour (?:times?|clock|format))"
+)
+_BUSINESS = (
+    r"(?:(?!quer|batter|ever|ver)\w{2,}ery|shop|store|business|firm|company|caf[eé]|restaurant|farm|"
+    r"studio|salon|agency|clinic|school|startup|start-up|non-?profit|charity|workshop|vineyard|"
+    r"hotel|inn|pub|bar|gym|podcast|blog|newsletter)"
+)
 _OCCUPATION = "|".join(
     sorted(
         (get_words("people_roles") | get_words("person_nouns") | get_words("occupations"))
@@ -181,6 +193,14 @@ RULES = (
         rf"{_OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
         r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?)\b",
     ),
+    _rule(
+        "please",
+        "instruction",
+        rf"{_OPENING}(?:(?:don['’]?t|do not|never|only|always|stop|no(?: more)?|avoid|skip|use|"
+        rf"using|add|adding|include|including|write|writing|stick|drop) |"
+        rf"(?:in|to|with|any|the) ){{1,4}}"
+        rf"{_FORM}(?: with me| for me)?(?:,? please)?\W*$",
+    ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
         "want you to",
@@ -220,6 +240,12 @@ RULES = (
         r"my preferred \w+(?: \w+)? (?:is|are))\b"
         r"(?! (?:not to say|that (?:you|one|option)|this|these|those|another|the same|if|"
         r"because|it(?! over| to| when)|that\W*$)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I prefer",
+        "preference",
+        rf"\bi['’]?d (?:much )?rather (?:have|get|see|read) (?:your |the |my )?(?:\w+ in )?{_FORM}",
         is_clause=True,
     ),
     _rule(
@@ -271,6 +297,29 @@ RULES = (
         is_clause=True,
     ),
     _rule(
+        "I run",
+        "fact",
+        rf"{_BEFORE_FACT}\bi (?:also |now |still )?(?:run|own) (?:my own|an?|two|three|the) "
+        rf"(?:[\w-]+ ){{0,3}}?{_BUSINESS}\b(?! (?:script|query|test|report|bill|job)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I live in",
+        "fact",
+        rf"{_BEFORE_FACT}\bi(?:['’]ve| have)? (?:just |recently |finally )?"
+        r"(?:moved (?:back |here )?(?:to|from)|grew up in|(?:am|come) from|studied (?:in|at)) "
+        r"(?:the )?(?-i:(?![A-Z]\w+day\b)[A-Z]\w)",
+        is_clause=True,
+    ),
+    _rule(
+        "I am",
+        "fact",
+        rf"{_BEFORE_FACT}\bi['’]m (?:from (?-i:[A-Z]\w)|\d{{1,3}}(?: years old| and)\b|"
+        rf"(?:married|engaged) to \w)|{_BEFORE_FACT}\bi (?:have|suffer from) (?:an? )?(?:\w+ )?"
+        r"(?:allergy|allergies|asthma|diabetes|migraines|adhd|dyslexia|celiac|coeliac)\b",
+        is_clause=True,
+    ),
+    _rule(
         "I speak",
         "fact",
         rf"{_BEFORE_FACT}\bi (?:can |only |also |mostly |don't |do not )*speak (?:\w+ ){{0,2}}?"
@@ -305,6 +354,8 @@ TRIGGER = re.compile(
     rf"i(?:[’']m| am) (?:{_DIET}|an? )|"
     r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
     rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
+    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE}|{_FORM}|"
+    r"i (?:also |now |still )?(?:run|own)|i(?:['’]ve| have)? (?:just |recently |finally )?moved|"
+    r"i (?:grew up|come from|am from|studied|have|suffer)|i[’']m (?:from|\d+|married|engaged))\b",
     re.IGNORECASE,
 )
