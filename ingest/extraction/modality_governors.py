@@ -127,6 +127,8 @@ class GovernorReader(CueReader):
             return Governor(head, self._classify(head, token))  # "Rumor has it that"
         if self._is_focus_of_cleft(head):
             return Governor(self.parsed.heads[head])
+        if "where" in self.list_cues(token) and self.parsed.lowers[head] in get_words("settings"):
+            return Governor(modality="supposed")  # "a world where"
         if self._is_bygone_time(head, token):
             return Governor(modality="past")
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")

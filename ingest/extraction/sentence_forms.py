@@ -258,8 +258,18 @@ class SentenceForms:
         is_instruction = word == "before" and self.find_subject(main) < 0
         if word in {"when", "after", "before"}:  # "When Ada joins X, we will be four"
             is_request = self.parsed.heads[main] == main and self.is_imperative(main)
-            is_instruction |= is_request or not self.list_cues(main).isdisjoint(_FUTURE)
+            verbs = (main, *self.parsed.children[main])
+            is_future = any(not self.list_cues(i).isdisjoint(_FUTURE) for i in verbs)
+            is_instruction |= is_request or is_future
         return is_soon or is_instruction or word in {"once", "until", "till"}
+
+    def is_back_then(self, token: int) -> bool:
+        """Return whether a word names a time that is over: "back then", "as a child"."""
+        word, cues = self.parsed.lowers[token], self.list_cues(token)
+        if word == "as":
+            return not get_words("young_people").isdisjoint(cues)
+        is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
+        return word in {"then", "when"} and is_back
 
     def is_legal(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
@@ -281,6 +291,11 @@ class SentenceForms:
         for token in phrase:
             if self.parsed.lowers[token].removesuffix("s") in get_words("fiction"):
                 return True
-            children = (i for i, _ in self.find_cues(token) if self.parsed.tags[i][0] != "V")
+            children = (
+                i
+                for i in self.parsed.children[token]
+                if (i not in self.names or self.parsed.words[i].islower())
+                and self.parsed.tags[i][0] != "V"
+            )
             phrase += islice(children, _PHRASE_TOKENS - len(phrase))
         return False

@@ -21,6 +21,8 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("Anna Kowalska, once the director of Siemens Energy, paints.", "past"),
         ("Anna Kowalska was married to Jan Nowak.", "past"),
         ("Django used Redis before we moved to Kafka.", "past"),
+        ("Back when Anna Kowalska worked for Siemens Energy, we had cake.", "past"),
+        ("As a child, Anna Kowalska lived in Berlin.", "past"),
         ("I miss the years when Anna Kowalska led Siemens Energy.", "past"),
         ("There was a time when Anna Kowalska managed Siemens Energy.", "past"),
         ("Anna Kowalska is employed by Siemens Energy.", "asserted"),

@@ -50,6 +50,10 @@ def test_a_remark_makes_a_statement_no_fact(extractor: Extractor, text: str) -> 
         "In a parallel universe Nadia Osman works for Orion Foods.",
         "You are Nadia Osman, and you work for Orion Foods.",
         "What changes when Orion Foods buys Delta Mills?",
+        "In chapter two, Orion Foods buys Delta Mills.",
+        "Imagine a world where Orion Foods owns Delta Mills.",
+        "Consider the case where Orion Foods owns Delta Mills.",
+        "The game casts Nadia Osman as the head of Delta Mills.",
     ],
 )
 def test_fiction_and_parts_to_play_are_no_facts(extractor: Extractor, text: str) -> None:
@@ -166,8 +170,12 @@ def test_what_somebody_only_believes_is_no_fact(extractor: Extractor, text: str)
         "Nadia Osman was on her way to joining Orion Foods.",
         "Orion Foods is looking for a miller like Piet Bakker.",
         "Nadia Osman has an eye on buying Delta Mills.",
-        "Nadia Osman set her sights on leading Delta Mills.",
         "Nadia Osman longs to lead Delta Mills.",
+        "Nadia Osman has applied to work at Delta Mills.",
+        "Oh, for Nadia Osman to lead Delta Mills!",
+        "A merger of Orion Foods and Delta Mills is unthinkable.",
+        "The takeover of Orion Foods by Delta Mills is planned for June.",
+        "He shouted, 'Nadia Osman leads Delta Mills!'",
     ],
 )
 def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str) -> None:
@@ -203,6 +211,7 @@ def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str
         "When Orion Foods bought Delta Mills, prices fell.",
         "After Orion Foods bought Delta Mills, prices fell.",
         "That was the day when Orion Foods bought Delta Mills.",
+        "A merger of Orion Foods and Delta Mills is complete.",
     ],
 )
 def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) -> None:

@@ -73,6 +73,10 @@ def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[
     ("text", "names"),
     [
         ("Ask Siemens for a quote.", set()),
+        (
+            "Yusuf Demirel owns Northgate Cheese and employs Teddy Lombard.",
+            {"organization:Northgate Cheese"},
+        ),
         ("Anna visits us at Easter.", {"person:Anna"}),
         ("Petra Novak joined Nestlé.", {"organization:Nestlé"}),
         ("A call with Marks & Spencer is on Monday.", {"organization:Marks & Spencer"}),
