@@ -51,6 +51,7 @@ def test_a_remark_makes_a_statement_no_fact(extractor: Extractor, text: str) -> 
         "You are Nadia Osman, and you work for Orion Foods.",
         "What changes when Orion Foods buys Delta Mills?",
         "In chapter two, Orion Foods buys Delta Mills.",
+        "In the sketch, Nadia Osman marries Piet Bakker.",
         "Imagine a world where Orion Foods owns Delta Mills.",
         "Consider the case where Orion Foods owns Delta Mills.",
         "The game casts Nadia Osman as the head of Delta Mills.",
