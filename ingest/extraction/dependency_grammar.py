@@ -127,3 +127,20 @@ def _find_mention_of_each_token(parsed: ParsedText, spans: list[EntityCandidate]
         if index < len(spans) and spans[index].start < end:
             mention_at[token] = index
     return mention_at
+
+
+def find_name_end(parsed: ParsedText, end: int) -> int:
+    """Return the end of a firm's name with the word that the recognizer left out.
+
+    For example: "Northgate" for "Northgate Cheese".
+    """
+    is_name = (
+        end < len(parsed.words)
+        and parsed.deps[end - 1] == "compound"
+        and parsed.heads[end - 1] == end
+        and parsed.tags[end] in {"NNP", "NNPS"}
+        and parsed.words[end].istitle()
+        and parsed.words[end - 1].istitle()
+        and not any(start <= end < stop for start, stop, _ in parsed.entity_spans)
+    )
+    return end + 1 if is_name else end

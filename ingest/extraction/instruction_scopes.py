@@ -60,8 +60,8 @@ _DIMENSION = re.compile(
 )
 # An attribute of the user, with its value behind it.
 _ATTRIBUTE = re.compile(
-    r"\bmy (?P<attribute>[\w' -]{2,60}?)(?:'s name)? (?:is|are)\b|\bi (?:currently |now )?"
-    r"(?P<verb>live in|work|was born)\b",
+    r"\bmy (?P<attribute>[\w' -]{2,60}?)(?:'s name)? (?:is|are)\b|"
+    r"\bi(?:'ve)? (?:currently |now |just |recently )?(?P<verb>live in|moved to|work|was born)\b",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
@@ -101,6 +101,7 @@ def find_address(text: str, kind: str, topic: str) -> tuple[str, str]:
     own_attribute = _ATTRIBUTE.search(plain) if kind != "instruction" else None
     if own_attribute:
         attribute = own_attribute["attribute"] or own_attribute["verb"]
+        attribute = "live in" if attribute.lower() == "moved to" else attribute
         return subject, " ".join(_list_stems(attribute)) or attribute.lower()
     if dimension := _DIMENSION.search(plain):
         name = list(_DIMENSIONS)[int(str(dimension.lastgroup)[1:])]

@@ -80,6 +80,25 @@ _RELATIVE = (
 )
 # Not "I'm a friend of hers" or "I'm a customer".
 _I_HAVE = r"i(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
+# What the form of answers is about: "Don't use emojis", "Write in plain English".
+_UNWANTED = (
+    r"(?:emojis?|emoticons?|bullet ?points?|bullets|markdown|jargon|exclamation (?:marks|points)|"
+    r"em[- ]dash(?:es)?|abbreviations|acronyms|slang|hashtags|disclaimers|small talk|links|tables|"
+    r"(?:swear|filler|buzz)[- ]?words|follow[- ]?up questions|apologies|footnotes)"
+)
+_STYLE = (
+    r"(?:(?:metric|imperial|si) units|(?:british|american) spelling|"
+    r"(?:plain|simple) (?:english|language|words)|24[- ]hour (?:times?|clock|format))"
+)
+_AIDS = (
+    r"(?:wheelchair|walking stick|cane|crutches|hearing aids?|screen ?reader|magnifier|"
+    r"insulin pump)"
+)
+_BUSINESS = (
+    r"(?:(?!quer|batter|ever|ver)\w{2,}ery|shop|store|business|firm|company|caf[eé]|restaurant|farm|"
+    r"studio|salon|agency|clinic|school|startup|start-up|non-?profit|charity|workshop|vineyard|"
+    r"hotel|inn|pub|bar|gym|podcast|blog|newsletter)s?"
+)
 _OCCUPATION = "|".join(
     sorted(
         (get_words("people_roles") | get_words("person_nouns") | get_words("occupations"))
@@ -172,14 +191,24 @@ RULES = (
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? "
-        r"(?:only |just )?in [a-z]+\b",
+        rf"{_OPENING}(?:(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? (?:only |just )?"
+        r"in [a-z]+\b|(?:speak|talk|write) to me (?:like|as if|as though) (?:i|you)\b|"
+        r"treat me (?:like|as) an? \w)",
     ),
     _rule(
         "please",
         "instruction",
         rf"{_OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
         r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?)\b",
+    ),
+    _rule(
+        "please",
+        "instruction",
+        rf"{_OPENING}(?:(?:don't|do not|never|no|no more|stop|avoid|skip|drop) "
+        r"(?:(?:use|using|add|adding|include|including|send|sending|give|giving|ask|asking|show|me|"
+        rf"any|the) ){{0,4}}{_UNWANTED}|"
+        r"(?:(?:always|only|use|write|answer|speak|stick|keep|in|to|with|the|me) ){1,4}"
+        rf"{_STYLE})(?: with me| for me)?(?:,? please)?\W*$",
     ),
     _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
@@ -223,6 +252,13 @@ RULES = (
         is_clause=True,
     ),
     _rule(
+        "I prefer",
+        "preference",
+        rf"\bi['’]?d (?:much )?rather (?:have|get|see|read) (?:(?:your |the |my )?\w+ in )?"
+        rf"{_STYLE}",
+        is_clause=True,
+    ),
+    _rule(
         "favorite",
         "preference",
         r"\bmy (?:all[- ]time |absolute |personal )?favou?rite (?:[\w-]+ ){1,3}(?:is|are)\b"
@@ -245,11 +281,17 @@ RULES = (
         r"seeing|for|if)\b)",
         is_clause=True,
     ),
-    _rule("I am", "fact", rf"\bi(?:'m| am) (?:a |an )?(?:\w+ly )?{_DIET}", is_clause=True),
     _rule(
         "I am",
         "fact",
-        rf"{_BEFORE_FACT}\bi(?:'m| am) an? (?:(?:[\w-]+ ){{1,5}}and an? )?(?:[\w-]+ ){{0,3}}?"
+        rf"\bi(?:'m| am|'ve been| have been) (?:a |an )?(?:\w+ly )?{_DIET}",
+        is_clause=True,
+    ),
+    _rule(
+        "I am",
+        "fact",
+        rf"{_BEFORE_FACT}\bi(?:'m| am|'ve been| have been) an? "
+        r"(?:(?:[\w-]+ ){1,5}and an? )?(?:[\w-]+ ){0,3}?"
         rf"(?:{_OCCUPATION}|"
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
@@ -260,14 +302,47 @@ RULES = (
     _rule(
         "my … is",
         "fact",
-        rf"{_BEFORE_FACT}\bmy {_RELATIVE}(?:'s name is| is (?:called|named)) (?-i:[A-Z])",
+        rf"{_BEFORE_FACT}\bmy {_RELATIVE}(?:(?:'s name is| is (?:called|named)) "
+        r"(?-i:[A-Z])|(?:'s| is) (?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten)"
+        r"(?: years old| months old| and\b|\W*$))",
         is_clause=True,
     ),
     _rule(
         "I live in",
         "fact",
-        r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)) "
-        r"\w|work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)|"
+        r"teach (?!(?:you|him|her|them|it|myself)\b)\w+ (?:at|in|to)) \w|"
+        r"work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I run",
+        "fact",
+        rf"{_BEFORE_FACT}\bi (?:also |now |still )?(?:run|own) (?:my own|an?|two|three|the) "
+        rf"(?:[\w-]+ ){{0,3}}?{_BUSINESS}\b(?! (?:script|query|test|report|bill|job)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I live in",
+        "fact",
+        rf"{_BEFORE_FACT}\bi(?:['’]ve| have)? (?:just |recently |finally )?"
+        r"(?:moved (?:back |here )?(?:to|from)|grew up in|(?:am|come) from|studied (?:in|at)) "
+        r"(?:the )?(?-i:(?![A-Z]\w+day\b)[A-Z]\w)",
+        is_clause=True,
+    ),
+    _rule(
+        "I am",
+        "fact",
+        rf"{_BEFORE_FACT}\bi['’]m (?:from (?-i:[A-Z]\w)|\d{{1,3}}(?: years old| and)\b|"
+        r"(?:married|engaged) to \w)",
+        is_clause=True,
+    ),
+    _rule(
+        "I have",
+        "fact",
+        rf"{_BEFORE_FACT}\bi (?:(?:use|wear|walk with) (?:an? )?{_AIDS}|"
+        r"(?:have|suffer from) (?:an? )?(?:\w+ )?"
+        r"(?:allergy|allergies|asthma|diabetes|migraines|adhd|dyslexia|celiac|coeliac))\b",
         is_clause=True,
     ),
     _rule(
@@ -302,9 +377,11 @@ TRIGGER = re.compile(
     r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am) (?:{_DIET}|an? )|"
+    rf"i(?:[’']m| am|[’']ve been| have been) (?:{_DIET}|an? )|treat me|"
     r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
-    rf"i (?:currently |now |mostly )?(?:live|work|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s name| is )|{_I_HAVE})\b",
+    rf"i (?:currently |now |mostly )?(?:live|work|teach|was born)|my {_PROFILE}|"
+    rf"my {_RELATIVE}(?:[’']s| is )|{_I_HAVE}|{_UNWANTED}|{_STYLE}|{_AIDS}|"
+    r"i (?:also |now |still )?(?:run|own)|i(?:['’]ve| have)? (?:just |recently |finally )?moved|"
+    r"i (?:grew up|come from|am from|studied|have|suffer)|i[’']m (?:from|\d+|married|engaged))\b",
     re.IGNORECASE,
 )

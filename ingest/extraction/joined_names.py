@@ -69,10 +69,11 @@ def _is_in_longer_name(parsed: ParsedText, names: tuple[tuple[int, int], tuple[i
     (first, _), (_, end) = names
     words = parsed.words[first:end]
     outside = [*parsed.words[max(0, first - 1) : first], *parsed.words[end : end + 1]]
-    return "&" in outside or (
-        not _NOT_IN_PEOPLE.isdisjoint(words)
-        or (first > 1 and parsed.words[first - 1] == "," and _is_part(parsed, first - 2))
-    )
+    is_listed = first > 1 and parsed.words[first - 1] == "," and _is_part(parsed, first - 2)
+    if is_listed:  # "Ada Lind, Tom Berg & Ines Holm" are people.
+        before, _ = _find_name_before(parsed, first - 1)
+        is_listed = first - 1 - before == 1 or min(end - start for start, end in names) == 1
+    return "&" in outside or is_listed or not _NOT_IN_PEOPLE.isdisjoint(words)
 
 
 def _has_verb_of_people(parsed: ParsedText, name: int) -> bool:

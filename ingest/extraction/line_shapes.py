@@ -14,6 +14,7 @@ _LOG = re.compile(
     | [ \t]*\[?{_CLOCK}\]?\W{{1,4}}\[?{_LEVEL}\b
     | [A-Z][a-z]{{2}}[ ]{{1,2}}\d{{1,2}}[ ]{_CLOCK}[ ]\S+[ ][\w./()-]+(?:\[\d+\])?:
     | [IWEF]\d{{4}}[ ]{_CLOCK}
+    | (?:npm|pnpm|yarn)[ ](?:ERR!|WARN|error|warn|notice)[ ]
     | \d{{1,3}}(?:\.\d{{1,3}}){{3}}[ ]\S+[ ]\S+[ ]\[
     | (?:[\w.]+=(?:"[^"]*"|\S+)[ ]){{2,}}[\w.]+=
     """,
@@ -117,7 +118,8 @@ _SIGN = re.compile(
     r"|^[^\n,;]+[,;]\S[^\n,;]*\n[^\n,;]+[,;]\S"
     r"|^\s*(?:import|from|def|class|select|at|\$|>>>|goroutine|thread) "
     r"|\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP) |\b[A-Z]{5,} \("
-    r"|Error|Exception|hereby|icense|ICENSE|\(\S{0,80}\)$|^\w+ install|^BEGIN:|^\s*[\w./-]+:$",
+    r"|Error|Exception|hereby|icense|ICENSE|\(\S{0,80}\)$"
+    r"|^\w+ install|^(?:p?npm|yarn) |^BEGIN:|^\s*[\w./-]+:$",
     re.MULTILINE,
 )
 _MINIFIED_CHARACTERS, _MINIFIED_SIGNS, _MINIFIED_SPACES = 200, 0.1, 0.1

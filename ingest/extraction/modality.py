@@ -139,7 +139,12 @@ class ModalityReader(GovernorReader):
             token = noun
         # Firms that fail have a relation, events that fail are none.
         is_event = token not in self.names and self.parsed.deps[token] in NOMINAL_SUBJECTS
-        return "nearly" if is_event and self._is_failure(predicate) else ""
+        if not is_event or self._is_failure(predicate):
+            return "nearly" if is_event else ""
+        if self.parsed.lowers[predicate] in FORMS_OF_BE:
+            return self._classify_copula(predicate, token)  # "a merger of A and B is unlikely"
+        is_passive = self.parsed.deps[token] == "nsubjpass"
+        return self.classify_word(predicate) if is_passive else ""
 
     def _is_role(self, token: int, predicate: int) -> bool:
         """Return whether "was" says what role somebody had with a name: "the mayor of Lund"."""

@@ -206,7 +206,7 @@ class CueReader(SentenceForms):
     def _is_bygone(self, token: int, word: str) -> bool:
         """Return whether a state that a phrase modifies is over: "before the merger"."""
         dep, cues = self.parsed.deps[token], self.list_cues(token)
-        if dep == "prep" and self.parsed.children[token]:
+        if dep == "prep" and self.parsed.children[token] and word != "as":
             noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
             is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
             return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
@@ -215,7 +215,7 @@ class CueReader(SentenceForms):
         if dep in NOMINAL_SUBJECTS:
             return not cues.isdisjoint(get_words("former"))
         is_before = word == "before" and dep in {"advmod", "prep"}
-        return is_before or (word == "then" and "back" in cues)
+        return is_before or self.is_back_then(token)
 
     def _is_future(self, token: int, word: str) -> bool:
         """Return whether a phrase names a time to come: "next month", "tomorrow", "some day"."""

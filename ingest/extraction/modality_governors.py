@@ -125,9 +125,35 @@ class GovernorReader(CueReader):
             return Governor(modality="asked")  # "Question: who owns it?"
         if self.parsed.lowers[head] == "it":
             return Governor(head, self._classify(head, token))  # "Rumor has it that"
+        if self._is_focus_of_cleft(head):
+            return Governor(self.parsed.heads[head])
+        if "where" in self.list_cues(token) and self.parsed.lowers[head] in get_words("settings"):
+            return Governor(modality="supposed")  # "a world where"
+        if self._is_bygone_time(head, token):
+            return Governor(modality="past")
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
         is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
         return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)
+
+    def _is_focus_of_cleft(self, noun: int) -> bool:
+        """Return whether a sentence points to a noun: "it is not Ada who owns the mill"."""
+        copula = self.parsed.heads[noun]
+        subject = self.find_subject(copula)
+        return (
+            self.parsed.deps[noun] == "attr"
+            and self.parsed.lowers[copula] in FORMS_OF_BE
+            and subject >= 0
+            and self.parsed.lowers[subject] == "it"
+        )
+
+    def _is_bygone_time(self, noun: int, verb: int) -> bool:
+        """Return whether a clause describes a time that is over: "the days when Ada ran it"."""
+        word = self.parsed.lowers[verb]
+        return (
+            self.parsed.lowers[noun] in get_words("bygone_times")
+            and "when" in self.list_cues(verb)
+            and (word in FORMS_OF_BE or word in get_verb_forms("states"))
+        )
 
     def _is_complement(self, token: int, noun: int) -> bool:
         """Return whether a clause says what a noun means: "plan to use", "feeling it uses X"."""
@@ -148,8 +174,8 @@ class GovernorReader(CueReader):
         if self.parsed.lowers[verb] in get_verb_forms("conditional_imperatives"):
             return self._build_governor(verb, token)  # "imagine him leading it"
         is_question = self.is_inverted(verb) or self.is_question(verb)
-        if self.parsed.lowers[verb] in FORMS_OF_BE and is_question:
-            return Governor(verb)  # "Is the service using Kafka?"
+        if verb == noun or (self.parsed.lowers[verb] in FORMS_OF_BE and is_question):
+            return Governor(verb)  # "Picture Ada leading it", "Is the service using Kafka?"
         above = self.parsed.heads[verb]
         is_gerund = self.parsed.tags[token] == "VBG"
         if is_gerund and self.parsed.deps[noun] == "nsubj" and noun == token - 1 in self.names:
@@ -220,6 +246,10 @@ class GovernorReader(CueReader):
         modality = by_context or self.classify_word(governor)
         return Governor(governor, modality or self._classify_object_before(preposition))
 
+    def _is_negated(self, token: int) -> bool:
+        """Return whether a negation is just before a token."""
+        return not get_words("negations").isdisjoint(self.parsed.lowers[token - 1 : token])
+
     def _classify_object_before(self, preposition: int) -> str:
         """Return what the object before a preposition says: "changed her mind about joining"."""
         noun = preposition - 1
@@ -228,9 +258,13 @@ class GovernorReader(CueReader):
         dep, word = self.parsed.deps[noun], self.parsed.lowers[noun]
         if dep == "pobj" and word in get_words("courses"):
             return "planned"  # "was on her way to joining"
+        if word in get_words("leanings") and dep == "dobj":
+            return "planned"  # "has an eye on joining"
         return self.classify_word(noun) if dep == "dobj" else ""
 
     def _build_governor(self, head: int, token: int) -> Governor:
+        if any(word == "until" and self._is_negated(child) for child, word in self.find_cues(head)):
+            return Governor()  # "It was not until May that"
         modality, verb = self._classify(head, token), self.parsed.heads[head]
         is_predicative = self.parsed.deps[head] in {"acomp", "advmod"}
         if not is_predicative or self.parsed.lowers[verb] not in FORMS_OF_BE:
@@ -255,9 +289,20 @@ class GovernorReader(CueReader):
             is_excess = self.has_to(token) and "too" in self.list_cues(head)
             if is_excess:
                 return "denied"  # "too small to buy"
-            by_infinitive = get_modalities("nouns_before_to") if self.has_to(token) else {}
-            return by_infinitive.get(word) or self.classify_word(head)
+            return (
+                self._classify_infinitive(head)
+                if self.has_to(token)
+                else (self.classify_word(head))
+            )
         return self._classify_verb(head, token)
+
+    def _classify_infinitive(self, noun: int) -> str:
+        """Return what a noun makes of an infinitive: "the right to use"."""
+        word = self.parsed.lowers[noun]
+        modality = get_modalities("nouns_before_to").get(word) or self.classify_word(noun)
+        # "Ada longs to lead it": the parser takes the verb for a noun.
+        is_verb = self.parsed.heads[noun] == noun and self.parsed.tags[noun] == "NNS"
+        return modality or (get_modalities("verbs").get(word, "") if is_verb else "")
 
     def _classify_verb(self, verb: int, token: int) -> str:
         word, dep, has_to = self.parsed.lowers[verb], self.parsed.deps[token], self.has_to(token)

@@ -33,6 +33,9 @@ _EVENT_ENDINGS = frozenset(
     }
 )
 _TITLES = get_words("person_titles")
+_SHORT_TITLES = frozenset(
+    f"{title}{dot}" for title in ("dr", "mr", "mrs", "ms", "prof") for dot in ("", ".")
+)
 _CONTACT_VERBS = get_words("contact_verbs")
 _ADDRESSING_VERBS = frozenset({"ask", "tell"})  # firms are asked, too: "Ask Siemens"
 _KIN = get_words("kin_nouns")
@@ -121,6 +124,10 @@ def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
     if first == 0:
         return
     before = parsed.lowers[first - 1]
+    title = "".join(parsed.lowers[max(0, first - 2) : first]) if before == "." else before
+    if title in _SHORT_TITLES and end - first > 1:
+        yield "person", CERTAIN  # "dr. Ada Lind"
+        return
     is_phrase = parsed.heads[first - 1] in range(first, end) or parsed.deps[end - 1] == "appos"
     if before in _CONTACT_VERBS and parsed.words[first - 1][0].isupper():
         yield "person", STRONG

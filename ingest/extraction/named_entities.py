@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from mcp_context_persistence.ingest.extraction.dependency_grammar import find_name_end
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText, Tier
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
@@ -175,6 +176,8 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     end = _trim_end(parsed, first, end, kind)
     if first == end:
         return []
+    if kind == "organization":
+        end = find_name_end(parsed, end)
     if kind == "person" and (
         parsed.lowers[first] in _ARTICLES
         or (end - first == 1 and first and parsed.lowers[first - 1] == "the")

@@ -7,6 +7,7 @@ from itertools import islice
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
     get_modalities,
+    get_verb_forms,
     get_words,
 )
 from mcp_context_persistence.ingest.extraction.results import ParsedText
@@ -21,12 +22,13 @@ _INVERTING_WORDS = frozenset({"only", "never", "nor", "so", "neither", "here", "
 _OBJECTS = frozenset({"dobj", "ccomp", "xcomp", "attr"})
 _BULLETS = frozenset({"-", "*", "•", "–", "["})
 _HEADING_TOKENS, _LABEL_TOKENS = 4, 8
-_OPENING_TOKENS, _HEDGE_TOKENS = 4, 5
+_OPENING_TOKENS, _HEDGE_TOKENS, _KNOWLEDGE_TOKENS = 4, 5, 9
 _PHRASE_TOKENS = 12
 _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 _OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
 _TITLE_TOKENS = 12
+_FUTURE = frozenset({"will", "'ll", "’ll", "wo", "shall"})
 
 
 class SentenceForms:
@@ -204,7 +206,22 @@ class SentenceForms:
         first = min((token, *self.parsed.children[token]))
         words = " ".join(self.parsed.lowers[first : first + _HEDGE_TOKENS]) + " "
         hedges = get_modalities("hedges")
-        return next((hedges[hedge] for hedge in hedges if words.startswith(f"{hedge} ")), "")
+        hedge = next((hedges[hedge] for hedge in hedges if words.startswith(f"{hedge} ")), "")
+        if not hedge and words.startswith(("as far as ", "so far as ")):
+            limit = self.parsed.lowers[first : first + _KNOWLEDGE_TOKENS]
+            limit = limit[: limit.index(",")] if "," in limit else limit
+            is_known = not get_verb_forms("verbs_of_knowing").isdisjoint(limit)
+            return "supposed" if is_known else ""
+        return hedge or ("reported" if self._is_view(token) else "")
+
+    def _is_view(self, preposition: int) -> bool:
+        """Return whether a phrase says whose view a statement is: "in Ada's opinion"."""
+        word = self.parsed.lowers[preposition]
+        for noun in self.parsed.children[preposition]:
+            if f"{word} {self.parsed.lowers[noun]}" in get_words("views"):
+                deps = {self.parsed.deps[child] for child in self.parsed.children[noun]}
+                return "poss" in deps or (word != "from" and deps >= {"det", "prep"})
+        return False
 
     def read_remark(self, verb: int) -> str:
         """Return what a remark beside a statement says: "it is said", "or so I heard"."""
@@ -239,7 +256,20 @@ class SentenceForms:
         main = self.parsed.heads[self.parsed.heads[conjunction]]
         is_soon = word == "as" and self.parsed.lowers[conjunction - 1 : conjunction] == ["soon"]
         is_instruction = word == "before" and self.find_subject(main) < 0
+        if word in {"when", "after", "before"}:  # "When Ada joins X, we will be four"
+            is_request = self.parsed.heads[main] == main and self.is_imperative(main)
+            verbs = (main, *self.parsed.children[main])
+            is_future = any(not self.list_cues(i).isdisjoint(_FUTURE) for i in verbs)
+            is_instruction |= is_request or is_future
         return is_soon or is_instruction or word in {"once", "until", "till"}
+
+    def is_back_then(self, token: int) -> bool:
+        """Return whether a word names a time that is over: "back then", "as a child"."""
+        word, cues = self.parsed.lowers[token], self.list_cues(token)
+        if word == "as":
+            return not get_words("young_people").isdisjoint(cues)
+        is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
+        return word in {"then", "when"} and is_back
 
     def is_legal(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
@@ -261,6 +291,11 @@ class SentenceForms:
         for token in phrase:
             if self.parsed.lowers[token].removesuffix("s") in get_words("fiction"):
                 return True
-            children = (i for i, _ in self.find_cues(token) if self.parsed.tags[i][0] != "V")
+            children = (
+                i
+                for i in self.parsed.children[token]
+                if (i not in self.names or self.parsed.words[i].islower())
+                and self.parsed.tags[i][0] != "V"
+            )
             phrase += islice(children, _PHRASE_TOKENS - len(phrase))
         return False

@@ -35,6 +35,7 @@ def list_shapes(text: str) -> list[tuple[str, str]]:
         ("[1, 2, 3, 4, 5, 6, 7]", Shape.JSON),
         ("{'a': 'b', 'c': [1, 2]}", Shape.JSON),
         ("WARN Checkout slow", Shape.LOG),
+        ("npm ERR! code ERESOLVE\nnpm ERR! While resolving", Shape.LOG),
         ("2024-05-01T10:00:00Z INFO [main] c.a.Loader - started", Shape.LOG),
         ("Mar 04 02:11:09 gate sshd[20113]: Failed password for admin", Shape.LOG),
         ("level=info service=api msg=ready", Shape.LOG),

@@ -25,6 +25,14 @@ def read(extractor: Extractor, text: str) -> Extraction:
         "Orion Foods owns Delta Mills (unconfirmed).",
         "Orion Foods owns Delta Mills - allegedly.",
         "Orion Foods owns Delta Mills - not!",
+        "In my uncle's opinion, Orion Foods owns Delta Mills.",
+        "In the view of many, Orion Foods owns Delta Mills.",
+        "To my mind, Orion Foods owns Delta Mills.",
+        "By its own account, Orion Foods owns Delta Mills.",
+        "As far as the neighbors know, Orion Foods owns Delta Mills.",
+        "Orion Foods owns Delta Mills, as far as she remembers.",
+        "It's high time Orion Foods bought Delta Mills.",
+        "It is about time that Orion Foods bought Delta Mills.",
     ],
 )
 def test_a_remark_makes_a_statement_no_fact(extractor: Extractor, text: str) -> None:
@@ -42,6 +50,11 @@ def test_a_remark_makes_a_statement_no_fact(extractor: Extractor, text: str) -> 
         "In a parallel universe Nadia Osman works for Orion Foods.",
         "You are Nadia Osman, and you work for Orion Foods.",
         "What changes when Orion Foods buys Delta Mills?",
+        "In chapter two, Orion Foods buys Delta Mills.",
+        "In the sketch, Nadia Osman marries Piet Bakker.",
+        "Imagine a world where Orion Foods owns Delta Mills.",
+        "Consider the case where Orion Foods owns Delta Mills.",
+        "The game casts Nadia Osman as the head of Delta Mills.",
     ],
 )
 def test_fiction_and_parts_to_play_are_no_facts(extractor: Extractor, text: str) -> None:
@@ -157,6 +170,13 @@ def test_what_somebody_only_believes_is_no_fact(extractor: Extractor, text: str)
         "Nadia Osman just missed becoming head of Orion Foods.",
         "Nadia Osman was on her way to joining Orion Foods.",
         "Orion Foods is looking for a miller like Piet Bakker.",
+        "Nadia Osman has an eye on buying Delta Mills.",
+        "Nadia Osman longs to lead Delta Mills.",
+        "Nadia Osman has applied to work at Delta Mills.",
+        "Oh, for Nadia Osman to lead Delta Mills!",
+        "A merger of Orion Foods and Delta Mills is unthinkable.",
+        "The takeover of Orion Foods by Delta Mills is planned for June.",
+        "He shouted, 'Nadia Osman leads Delta Mills!'",
     ],
 )
 def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str) -> None:
@@ -184,6 +204,15 @@ def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str
         "Orion Foods bought Delta Mills in the right year.",
         'Orion Foods bought Delta Mills, which is called "The Mill".',
         "Sample rates are fine, and Orion Foods owns Delta Mills.",
+        "In view of its profits, Orion Foods bought Delta Mills.",
+        "As far as money goes, Orion Foods owns Delta Mills.",
+        "If you're looking for bread: Orion Foods owns Delta Mills.",
+        "It was Orion Foods that bought Delta Mills.",
+        "It wasn't until May that Orion Foods bought Delta Mills.",
+        "When Orion Foods bought Delta Mills, prices fell.",
+        "After Orion Foods bought Delta Mills, prices fell.",
+        "That was the day when Orion Foods bought Delta Mills.",
+        "A merger of Orion Foods and Delta Mills is complete.",
     ],
 )
 def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) -> None:
@@ -195,3 +224,39 @@ def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) 
 def test_a_time_before_which_nothing_happened_leaves_a_fact(extractor: Extractor) -> None:
     extraction = read(extractor, "Not until 2019 did Harbour Bakery buy Elm Mills.")
     assert [relation.modality for relation in extraction.relations] == ["asserted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "modality", "polarity"),
+    [
+        ("It isn't Orion Foods that owns Delta Mills.", "denied", "negative"),
+        ("It was never Orion Foods that owned Delta Mills.", "denied", "negative"),
+        ("Was it Orion Foods that bought Delta Mills?", "asked", "positive"),
+        ("Perhaps it was Orion Foods that bought Delta Mills.", "supposed", "positive"),
+        ("It may be Orion Foods that owns Delta Mills.", "supposed", "positive"),
+    ],
+)
+def test_what_is_said_of_the_one_in_focus_counts(
+    extractor: Extractor, text: str, modality: str, polarity: str
+) -> None:
+    extraction = read(extractor, text)
+    assert not extraction.relations
+    assert {(i.modality, i.polarity) for i in extraction.unasserted} == {(modality, polarity)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "When Orion Foods buys Delta Mills, we will celebrate.",
+        "After Orion Foods acquires Delta Mills, prices will fall.",
+        "Only when Orion Foods buys Delta Mills will we invest.",
+        "Tell me when Orion Foods buys Delta Mills.",
+        "In the event that Orion Foods buys Delta Mills, call the lawyer.",
+        "I kept the letter on the off chance that Orion Foods owns Delta Mills.",
+        "Picture Orion Foods owning Delta Mills.",
+        "Envision Orion Foods owning Delta Mills.",
+        "I mistook Nadia Osman for the head of Delta Mills.",
+    ],
+)
+def test_times_to_come_and_chances_are_no_facts(extractor: Extractor, text: str) -> None:
+    assert not read(extractor, text).relations

@@ -49,6 +49,11 @@ def read(extractor: Extractor, text: str) -> Extraction:
         ("Lunch w/ Priya & Tom @ the Ritz", {"Priya", "Tom"}),
         ("Priya & Tom got married.", {"Priya", "Tom"}),
         ("Ines Duarte & Omar Haddad called.", {"Ines Duarte", "Omar Haddad"}),
+        (
+            "Ines Duarte, Tibor Szalai & Wanjiru Kamau share a desk.",
+            {"Ines Duarte", "Tibor Szalai", "Wanjiru Kamau"},
+        ),
+        ("we saw dr. Anjali Deshmukh at the market", {"Anjali Deshmukh"}),
         ("<b>Ines Duarte</b> &amp; <i>Omar Haddad</i>", {"Ines Duarte", "Omar Haddad"}),
         ("town,full name\nGraz,Petra Novak\nLinz,Omar Haddad\n", {"Petra Novak", "Omar Haddad"}),
         ("name,email,age\nNovak,n@x.org,33\nHaddad,h@x.org,41\n", {"Novak", "Haddad"}),
@@ -68,6 +73,10 @@ def test_the_whole_name_is_a_person(extractor: Extractor, text: str, names: set[
     ("text", "names"),
     [
         ("Ask Siemens for a quote.", set()),
+        (
+            "Yusuf Demirel owns Northgate Cheese and employs Teddy Lombard.",
+            {"organization:Northgate Cheese"},
+        ),
         ("Anna visits us at Easter.", {"person:Anna"}),
         ("Petra Novak joined Nestlé.", {"organization:Nestlé"}),
         ("A call with Marks & Spencer is on Monday.", {"organization:Marks & Spencer"}),
