@@ -9,6 +9,26 @@ from mcp_context_persistence.queries.search.candidate import Candidate
 MIN_PEOPLE = 3
 MEETING_SHARE = 0.8  # of the candidates, that must be from meetings
 LONG_ANSWER = 600  # characters; people seldom write as much to each other
+_VERBS = "recommend|suggest|advise|explain|propose|describe|mention|list|outline|tell|say|give|show"
+_PAST_VERBS = (
+    "recommended|suggested|advised|explained|proposed|described|mentioned|listed|outlined|"
+    "told|said|gave|given|showed|shown"
+)
+_ADVERBS = "already|also|earlier|ever|first|just|once|originally|previously|then|had|have"
+# What "you" said before, not what "you" shall say now: "did you suggest", not "can you suggest".
+_ASSISTANTS_WORDS = re.compile(
+    rf"""\b(?:did\ you\ (?:(?:{_ADVERBS})\ )?(?:{_VERBS})\b
+    |(?:have\ |had\ )?you\ (?:(?:{_ADVERBS})\ ){{0,2}}(?:{_PAST_VERBS})\b
+    |your\ (?:recommendation|suggestion|advice|explanation|proposal|answer|tip)s?\b
+    |(?:hast|hattest)\ du\b.{{0,80}}?\b(?:empfohlen|vorgeschlagen|geraten|erklärt|gesagt|genannt)\b
+    |deine?\ (?:empfehlung|vorschl|rat\b|ratschl|antwort|erklärung)
+    |(?:as-tu|avez-vous|tu\ m['’]as|vous\ m['’]avez)[ ]
+    (?:recommandé|conseillé|proposé|suggéré|dit|expliqué)
+    |(?:ton|votre)\ conseil
+    |me\ (?:recomendaste|sugeriste|aconsejaste|propusiste|explicaste|dijiste)\b
+    |tu\ (?:consejo|recomendación|sugerencia))""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _LONGEST_NAME = 41  # characters
 _SPEAKER = re.compile(r"([^\W\d_][\w .'’-]{0,40}):\s")
 
@@ -63,3 +83,8 @@ def measure_assistant_share(messages: Sequence[Candidate]) -> float:
     if not answers or all(message.role != "user" for message in messages):
         return 0.0
     return sum(len(message.content or "") >= LONG_ANSWER for message in answers) / len(answers)
+
+
+def asks_for_assistant(query: str) -> bool:
+    """Return whether a query is about what the assistant said before, as "did you recommend"."""
+    return _ASSISTANTS_WORDS.search(query) is not None

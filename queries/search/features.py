@@ -9,7 +9,8 @@ Each is between 0 and 1 and calculated from the candidates alone, without anothe
 - `conversation`, `conversation_best`: the query's words in all candidates of the conversation; in
   the best of them
 - `author`: the query names its author
-- `user`: in a chat with an assistant, the user wrote it
+- `user`: in a chat with an assistant, the user wrote it. If the query is about what the assistant
+  said, half of this for the assistant's messages instead
 - `entities`: the entities that the query names lead to it, where its words do not say so
 - `repetition`: it repeats a query that is a question, or announces an answer without giving one
 - `question`, `answer`: it asks something; the message before it asks something and matches the
@@ -40,6 +41,7 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.words import list_words, split_cased_words
+from mcp_context_persistence.queries.search.authors import asks_for_assistant
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.message_neighbors import (
     NEIGHBOR_RADIUS,
@@ -243,7 +245,7 @@ def analyze_messages(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
         return _join_columns(columns, PASSAGE_FEATURES, counts)
-    columns["user"] = assistant_share * np.array([item.role == "user" for item in messages], float)
+    columns["user"] = assistant_share * _rate_roles(messages, query)
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns(columns, MESSAGE_FEATURES, counts)
 
@@ -263,6 +265,12 @@ def _calculate_query_features(
         "date": _find_in_ranges(messages, query.dates.ranges),
         "month": _find_in_ranges(messages, query.dates.months),
     }
+
+
+def _rate_roles(messages: Sequence[Candidate], query: RankingQuery) -> Floats:
+    """Return which messages are by whom the query is probably about, 0 to 1."""
+    role, rating = ("assistant", 0.5) if asks_for_assistant(query.text) else ("user", 1.0)
+    return np.array([rating * (message.role == role) for message in messages], float)
 
 
 def _calculate_form_features(

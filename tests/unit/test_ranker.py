@@ -324,8 +324,17 @@ def test_long_answers_are_those_of_an_assistant() -> None:
     assert measure_assistant_share([row(0, ANSWER, role="assistant")]) == 0.0
 
 
-def test_the_user_stands_before_long_answers_of_an_assistant() -> None:
-    query = asked("What is the plan for the garden?")
+@pytest.mark.parametrize(
+    ("question", "first"),
+    [
+        ("What is the plan for the garden?", "user"),
+        ("What plan did you suggest for the garden?", "assistant"),
+    ],
+)
+def test_who_is_asked_about_stands_first_in_a_chat_with_an_assistant(
+    question: str, first: str
+) -> None:
+    query = asked(question)
     texts = [(f"My plan for the garden is a pond, step {step}.", ANSWER) for step in range(3)]
     rows = [
         row(position, text, cosine=0.5, role=role)
@@ -336,7 +345,7 @@ def test_the_user_stands_before_long_answers_of_an_assistant() -> None:
         )
     ]
     best = ranked(rows, query, limit=6)
-    assert [entry.candidate.role for entry in best[:3]] == ["user"] * 3
+    assert [entry.candidate.role for entry in best[:3]] == [first] * 3
 
 
 def test_roles_of_people_do_not_matter() -> None:
