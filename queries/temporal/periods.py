@@ -1,7 +1,7 @@
 """Seasons, holidays, quarters, halves of a year, weekdays and days of a month in a text."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -84,19 +84,10 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
     for match in _PERIOD.finditer(text):
         modifier = " ".join((match["modifier"] or "").lower().split())
         name = (match["holiday"] or match["ago"] or match["season"]).lower().replace("’", "'")
-        month, day, count, changes = _read_period(name)
-        template = TimeExpression(
-            start=match.start(),
-            end=match.end(),
-            month=month,
-            day=day,
-            month_count=count,
-            changes=changes,
-            prepositions=vocabulary.BEFORE_SEASON | {"on"} if day else vocabulary.BEFORE_SEASON,
-        )
+        template = _build_period(match, name)
         if match["year"] or match["short_year"]:
             year = expand_year(match["year"] or match["short_year"], today)
-            is_split = month == 12 and count > 1 and not match["to"]
+            is_split = template.month == 12 and template.month_count > 1 and not match["to"]
             january = build_months(year, 1, 2) if is_split else None
             yield from build_expressions(match, january, template.resolve_in_year(year))
         elif match["ago"]:
@@ -110,28 +101,33 @@ def find_seasons(text: str, today: date) -> Iterator[TimeExpression]:
             )
         elif modifier:
             yield from build_expressions(match, _resolve_period(modifier, template, today))
-        elif day or _CLAUSE.match(text, match.end()):
+        elif template.day or _CLAUSE.match(text, match.end()):
             yield template
         else:
             yield replace(template, prepositions=vocabulary.NEVER)
 
 
-def _read_period(
-    name: str,
-) -> tuple[int, int | None, int, tuple[Callable[[DateRange], DateRange], ...]]:
-    """Return the first month, the day and the number of months of a season or a holiday.
-
-    The last value is the change by which the day of a movable holiday is calculated from the year.
-    """
+def _build_period(match: re.Match[str], name: str) -> TimeExpression:
+    """Return a season or a holiday of any year."""
+    build = partial(TimeExpression, start=match.start(), end=match.end())
     if name in vocabulary.SEASONS:
-        return vocabulary.SEASONS[name], None, 3, ()
+        return build(
+            month=vocabulary.SEASONS[name], month_count=3, prepositions=vocabulary.BEFORE_SEASON
+        )
+    before_holiday = vocabulary.BEFORE_SEASON | {"on"}
     movable_name = " ".join(name.split())
     if movable_name in MOVABLE_HOLIDAYS:
-        return 1, 1, 1, (lambda days: find_movable_holiday(movable_name, days[0].year),)
+        return build(
+            month=1,
+            day=1,
+            changes=(lambda days: find_movable_holiday(movable_name, days[0].year),),
+            prepositions=before_holiday,
+        )
     holiday = next(
         key for key in vocabulary.HOLIDAYS if key.replace("'", "") == name.replace("'", "")
     )
-    return *vocabulary.HOLIDAYS[holiday], 1, ()
+    month, day = vocabulary.HOLIDAYS[holiday]
+    return build(month=month, day=day, prepositions=before_holiday)
 
 
 def _move_years(days: DateRange, years: int) -> DateRange:
