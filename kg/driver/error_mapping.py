@@ -100,9 +100,9 @@ ENDED_CODES = frozenset(
     }
 )
 RETRYABLE_CODES = RESTART_CODES | SCHEMA_CODES | ENDED_CODES
+USED_ID_CODE = "Neo.ClientError.Schema.ConstraintValidationFailed"
 ADVICE = {
-    "Neo.ClientError.Schema.ConstraintValidationFailed": "an id is already used by something else "
-    "in this namespace; choose another id",
+    USED_ID_CODE: "an id is already used by something else in this namespace; choose another id",
     "Neo.ClientError.Database.DatabaseNotFound": "there is no such database",
     **dict.fromkeys(
         ENDED_CODES,
@@ -254,6 +254,11 @@ def translate_error(error: Exception, *, name: str, may_be_applied: bool = False
         )
     text, retryable = _explain_unreached(error)
     return DatabaseError(f"{name}: {text}", retryable=retryable, outcome=outcome)
+
+
+def is_id_used(error: DatabaseError) -> bool:
+    """Return whether an error says that another writer has just used an id of the call."""
+    return getattr(error.__cause__, "code", None) == USED_ID_CODE
 
 
 def _explain_unreached(error: Exception) -> tuple[str, bool]:

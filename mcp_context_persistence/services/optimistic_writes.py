@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
 
+from mcp_context_persistence.kg.driver.error_mapping import is_id_used
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.schema.type_limits import Types
@@ -37,7 +38,13 @@ def write_conversation(
     """
     with suppress(LockNeededError):
         for _ in range(TRIES_WITHOUT_LOCK):
-            if (result := attempt(engine.graph.run, engine.types.run)) is not None:
+            try:
+                result = attempt(engine.graph.run, engine.types.run)
+            except DatabaseError as error:
+                if not is_id_used(error):
+                    raise
+                continue  # the next attempt finds who uses it
+            if result is not None:
                 return result
 
     complete_deletion(engine, conversation_id)

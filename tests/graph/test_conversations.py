@@ -299,3 +299,23 @@ def test_metadata_filters_see_the_stored_values(client):
     for bad in (10**30, float("inf")):
         with pytest.raises(ValidationError, match="metadata"):
             client.search_hybrid("pandas", filters={"metadata.x": bad})
+
+
+@pytest.mark.parametrize("method", ["save_conversation", "append_messages"])
+def test_an_id_that_another_writer_uses_at_the_same_moment_is_refused(client, monkeypatch, method):
+    graph, messages = client._engine.graph, [{"id": "m", "role": "user", "content": "Hello."}]
+    run, written = graph.run, []
+
+    def run_after_another_writer(statement, **options):
+        if statement.writes and not written:
+            written.append(statement.name)
+            client.save_conversation("other", messages)
+        return run(statement, **options)
+
+    monkeypatch.setattr(graph, "run", run_after_another_writer)
+    with pytest.raises(ValidationError, match="another conversation"):
+        getattr(client, method)("talk", messages)
+    assert written
+    assert client.get_message("m").conversation_id == "other"
+    with pytest.raises(NotFoundError):
+        client.load_conversation_history("talk")
