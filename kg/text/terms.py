@@ -6,6 +6,7 @@ syntax of Lucene can be in them.
 
 - A word becomes its stem.
 - An identifier, an address, a path, a version or a number becomes its parts, and the whole.
+- A number in groups, such as "+380 67 555 12 34", becomes the groups, and the whole.
 - Characters of scripts without spaces between words become pairs, and single characters.
 - A name that is also a function word ("Will", "May", "IT") has a second term.
 """
@@ -37,6 +38,8 @@ _SEGMENT_BREAK = re.compile(r"[@:/\\=&,~#+]+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 # A number that hyphens divide is a term without them, too: an ISBN, a phone, a code.
 _CODE = re.compile(r"[0-9]{4,20}")
+# A number that spaces divide likewise: digits of a group at most, and of all groups.
+_LONGEST_GROUP, _SHORTEST_NUMBER, _LONGEST_NUMBER = 4, 7, 16
 _CONTRACTIONS = frozenset({"s", "t", "d", "m", "ll", "re", "ve"})
 _SUFFIXED = re.compile(r"([A-Za-z][A-Za-z0-9]*)(\+{1,2}|#)(?!\w)")
 _SUFFIXES = {"+": "plus", "#": "sharp"}
@@ -84,12 +87,16 @@ def list_index_terms(text: str, language: str | None = None) -> list[str]:
     """
     language = language or detect_language(text) or ENGLISH
     terms: list[str] = []
-    for run in _list_runs(text):
+    runs = _list_runs(text)
+    numbers = _find_grouped_numbers(runs)
+    for index, run in enumerate(runs):
         terms += (
             _list_cached_terms(run, language)
             if len(run) < LONGEST_CACHED_RUN
             else _list_terms(run, language)
         )
+        if index in numbers:
+            terms.append(numbers[index])
     return terms
 
 
@@ -134,8 +141,12 @@ def is_name_like(token: Token) -> bool:
 
 def tokenize(text: str) -> Iterator[Token]:
     """Yield the tokens of a text: the words, and identifiers both as a whole and in parts."""
-    for run in _list_runs(text):
+    runs = _list_runs(text)
+    numbers = _find_grouped_numbers(runs)
+    for index, run in enumerate(runs):
         yield from _list_tokens(run)
+        if index in numbers:
+            yield Token(numbers[index], role="whole")
 
 
 def _list_tokens(run: str) -> list[Token]:
@@ -151,6 +162,27 @@ def _list_runs(text: str) -> list[str]:
     if "+" in normalized or "#" in normalized:
         normalized = _SUFFIXED.sub(_spell_suffix, normalized)
     return _RUN.findall(normalized)
+
+
+def _find_grouped_numbers(runs: Sequence[str]) -> dict[int, str]:
+    """Return the numbers of which several runs are the groups, by the index of the last group."""
+    numbers: dict[int, str] = {}
+    groups: list[str] = []
+    for index, run in enumerate((*runs, "")):
+        digits = run.replace("-", "") if run[-1:].isdecimal() else ""
+        if digits.isdecimal() and digits.isascii():
+            groups.append(run)
+            continue
+        if len(groups) > 1:
+            parts = "-".join(groups).split("-")
+            number = "".join(parts)
+            if (
+                _SHORTEST_NUMBER <= len(number) <= _LONGEST_NUMBER
+                and max(map(len, parts)) <= _LONGEST_GROUP
+            ):
+                numbers[index - 1] = number
+        groups.clear()
+    return numbers
 
 
 def _spell_suffix(match: re.Match[str]) -> str:

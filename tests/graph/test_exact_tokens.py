@@ -57,6 +57,8 @@ FILLER = [
 # What is written in message n, and what is looked for.
 KINDS = {
     "key:value": ("The build ended with status:step{n}.", "status:step{n}"),
+    "phone in groups": ("Call me at +380 67 5{n:02d} 1{k} 34.", "+380675{n:02d}1{k}34"),
+    "phone without spaces": ("Call me at 01765{n:02d}12{k}4.", "0176 5{n:02d} 12{k}4"),
     "number": ("The invoice came to {k},{n:03d}.50 dollars.", "{k}{n:03d}.50"),
     "version": ("It hangs since v3.{n}.1 was installed.", "3.{n}.1"),
     "apostrophe": ("Ask for O’Brien{n} at the gate.", "O'Brien{n}"),

@@ -120,6 +120,9 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
         ("ATU63891204", "Our tax number is ATU 6389 1204."),
         ("0731552018", "Call 0731 55 20 18."),
         ("44219902", "The card ends in 4421 9902."),
+        ("380675551234", "Oksana has the number +380 67 555 12 34, and a shop."),
+        ("15550109999", "Call +1 555-010-9999 or come."),
+        ("5550109999", "The desk is (555) 010-9999."),
         ("123456789", "The tax number is 123 456 789."),
         ("SK127836", "The grid reference is SK 127 836."),
         ("0612345678", "Mon numéro est le 06 12 34 56 78."),
@@ -129,6 +132,20 @@ def test_numbers_in_groups_of_four_find_the_number_without_spaces() -> None:
 )
 def test_a_long_number_finds_texts_that_have_it_in_groups(number: str, text: str) -> None:
     assert finds(number, text)
+
+
+def test_a_number_in_groups_finds_the_number_without_spaces() -> None:
+    terms = extract_terms("0176 555 1234")
+    number = "01765551234"
+    assert number in terms.index_terms
+    assert number in list_index_terms(f"Her number: {number}")
+    texts = [f"her number: {number}", "her number: 01765554321"]
+    assert find_identifiers(texts, frozenset(terms.identifiers)).argmax() == 0
+
+
+def test_groups_that_are_no_number_are_no_term_together() -> None:
+    for text in ("1 2 3", "12345 678901", "4111 1111 1111 1111 1111", "12 a 345 678"):
+        assert all(len(term) < 7 for term in list_index_terms(text))
 
 
 def test_a_number_with_hyphens_is_the_number_without_them() -> None:
