@@ -52,7 +52,13 @@ _BULLET = "• "  # a list or a heading often begins with what is only discussed
 _EDGES = " \t\r*_~`|"
 _VISIBLE = re.compile(r"[^\n]")
 _LINE = re.compile(r"[^\n]+")
-_SENTENCE = re.compile(r"[^.!?\n]*(?:[.!?](?![\s\"'”’)*_]|$)[^.!?\n]*)*[.!?]*[\"'”’)*_]*")
+# A period after one of these ends no sentence: "Dr. Lind", "e.g. in grams".
+_ABBREVIATED = "|".join(
+    rf"(?<=\b{word})\." for word in ("Dr", "Mr", "Mrs", "Ms", "Prof", "St", r"e\.g", r"i\.e", "vs")
+)
+_SENTENCE = re.compile(
+    rf"[^.!?\n]*(?:(?:[.!?](?![\s\"'”’)*_]|$)|{_ABBREVIATED})[^.!?\n]*)*[.!?]*[\"'”’)*_]*"
+)
 _ROW = re.compile(r"\s*\|.*\|\s*")
 _RULE = re.compile(r"\s*\|(?:\s*:?-+:?\s*\|)+\s*")
 _CELL = re.compile(r"(?:[^|\\\n]|\\.)+")

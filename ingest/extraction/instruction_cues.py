@@ -59,7 +59,8 @@ _TAG = re.compile(
     r",? (?:ok|okay|please|pls|plz|al ?right|all right|got it|understood|will you|would you)\?+$",
     re.IGNORECASE,
 )
-MIN_WORDS, MAX_WORDS, MAX_CHARACTERS = 3, 80, 1_000
+# "I'm vegan", but not "I prefer".
+MIN_WORDS, MIN_PREFERENCE_WORDS, MAX_WORDS, MAX_CHARACTERS = 2, 3, 80, 1_000
 MAX_PER_TEXT = 20
 CHARACTERS_READ = 20_000  # of a text; its author's own words come first
 
@@ -115,7 +116,8 @@ def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | N
     for rule, match in _match_rules(sentence):
         span = _find_span(sentence, match) if rule.is_clause else (0, len(original))
         words = len(sentence[slice(*span)].split())
-        if MIN_WORDS <= words <= MAX_WORDS and span[1] - span[0] <= MAX_CHARACTERS:
+        least = MIN_PREFERENCE_WORDS if rule.kind == "preference" else MIN_WORDS
+        if least <= words <= MAX_WORDS and span[1] - span[0] <= MAX_CHARACTERS:
             start = source.start + span[0]
             return _build(text, (start, source.start + span[1]), rule.kind, rule.name)
     return None

@@ -61,7 +61,8 @@ _DIMENSION = re.compile(
 # An attribute of the user, with its value behind it.
 _ATTRIBUTE = re.compile(
     r"\bmy (?P<attribute>[\w' -]{2,60}?)(?:'s name)? (?:is|are)\b|"
-    r"\bi(?:'ve)? (?:currently |now |just |recently )?(?P<verb>live in|moved to|work|was born)\b",
+    r"\bi(?:'ve|'m)? (?:currently |now |just |recently )?"
+    r"(?P<verb>live in|moved to|based in|work|was born)\b",
     re.IGNORECASE,
 )
 _COMPARED = re.compile(
@@ -101,7 +102,7 @@ def find_address(text: str, kind: str, topic: str) -> tuple[str, str]:
     own_attribute = _ATTRIBUTE.search(plain) if kind != "instruction" else None
     if own_attribute:
         attribute = own_attribute["attribute"] or own_attribute["verb"]
-        attribute = "live in" if attribute.lower() == "moved to" else attribute
+        attribute = "live in" if attribute.lower() in {"moved to", "based in"} else attribute
         return subject, " ".join(_list_stems(attribute)) or attribute.lower()
     if dimension := _DIMENSION.search(plain):
         name = list(_DIMENSIONS)[int(str(dimension.lastgroup)[1:])]

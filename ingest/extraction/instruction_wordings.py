@@ -4,108 +4,35 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from mcp_context_persistence.ingest.extraction.rule_data import get_words
+from mcp_context_persistence.ingest.extraction.instruction_vocabulary import (
+    AIDS,
+    BEFORE_FACT,
+    BUSINESS,
+    DIET,
+    FUTURE,
+    GENERAL,
+    HABIT,
+    HELPER,
+    I_HAVE,
+    I_WANT,
+    ILLNESS,
+    INSTRUMENT_OR_GAME,
+    LASTING_ROLE,
+    NO_IMPERATIVE,
+    OCCUPATION,
+    OPENING,
+    POSSESSION,
+    PREPOSED,
+    PROFILE,
+    RELATIVE,
+    STYLE,
+    TASK_VERBS,
+    TO_ASSISTANT,
+    UNWANTED,
+    WHEN_USER,
+)
 
 Kind = Literal["instruction", "preference", "fact"]
-
-# Verbs by which people tell an assistant how to work.
-_TASK_VERBS = (
-    r"(?:add|address|annotate|answer|apologi[sz]e|apply|ask|assume|attach|avoid|begin|break|bring|call|"
-    r"check|choose|cite|comment|compare|compute|confirm|consider|convert|create|define|delete|describe|"
-    r"display|double[- ]check|emphasi[sz]e|end|ensure|exclude|explain|express|focus|follow|format|"
-    r"generate|give|greet|guess|highlight|ignore|include|invent|keep|label|leave|limit|link|list|mark|mention|"
-    r"name|offer|omit|order|organi[sz]e|phrase|point|prefer|present|prioriti[sz]e|provide|quote|"
-    r"rank|recommend|refer|remember|remind|repeat|reply|report|respond|return|round|run|search|"
-    r"send|share|show|sign|skip|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|"
-    r"talk|tell|test|translate|treat|use|verify|warn|wrap|write)"
-)
-# After "always" and "never" at the start of a sentence: no imperative, or one that tells no task.
-_NO_IMPERATIVE = (
-    r"(?:a|an|the|at|in|on|up|as|so|too|to|for|with|from|my|your|our|his|her|their|that|this|it|"
-    r"here|there|more|less|been|had|was|were|did|got|went|came|knew|saw|thought|said|made|felt|"
-    r"took|mind|again|before|ever|once|really|quite|just|also|i|we|you|he|she|they|who|what|when|"
-    r"is|are|am|be|do|does|has|have|know|knows|love|loves|like|likes|enjoy|hate|want|wanna|need|"
-    r"feel|feels|hope|wonder|wish|good|great|nice|fun|happy|glad|amazing|ready|nervous|better|"
-    r"easier|hard|tough|worth|welcome|room|something|someone|too|very|such|pleasure|remember|"
-    r"believe|stop|say|forget|give up|give in|lose|heard|seen|done|gone|given|taken|met|eaten|"
-    r"known|found|underestimate|seems?|feels|looks?|sounds?|makes|brings|gets|"
-    r"mean|trust|thinking|nothing|\w+ed|\w+ing|\w+'\w+)\b"
-)
-_OPENING = (
-    r"^\W*(?:(?:and|also|so|but|ok|okay|oh|hey|hi|hello|well|now|then|thanks|thank you|great|btw|"
-    r"by the way|one more thing|first|finally|just|please|pls|kindly|important|reminder|"
-    r"note(?: that)?|for future reference)\b[\s,:;!.\u2013\u2014-]*)*"
-)
-_FUTURE = (
-    r"(?:from (?:now|here|this point|today) on(?:wards?)?(?: out)?|henceforth|going forward|"
-    r"moving forward|by default|as a rule|in (?:the )?future|for (?:all )?future \w+)"
-)
-_WHEN_USER = (
-    r"(?:when(?:ever)?|every ?time|each time|any ?time|if)\s+(?:i|we)(?:'m|'re| am| are)?\s+"
-    r"(?:\w+ly )?(?:ask|request|inquire|query|mention|bring up|talk|say|speak|discuss|want|need|"
-    r"send|share|paste|post|upload|write|work|plan|look)(?:s|ing)?\b"
-)
-_PREPOSED = (
-    r"(?:(?:when(?:ever)?|every ?time|each time|any ?time|if) (?:i|we|you)\b[^,?]{1,160},\s*"
-    r"(?:then )?(?:please )?|(?:for|in|with|on|before|after) [^,?]{1,80},\s*(?:please )?|"
-    rf"{_FUTURE}[\s,]+(?:please )?)"
-)
-_GENERAL = (
-    rf"(?:{_WHEN_USER}|\b(?:{_FUTURE}|whenever you|(?:in )?(?:all|any|each|every) (?:of )?your \w+|"
-    r"(?:your |all )?(?:future )?(?:answers|replies|responses|explanations)|your (?:answer|reply|"
-    r"response|explanation|output)|(?:everything|anything|whatever) you \w+|"
-    r"the (?:words?|phrases?) \w+|"
-    r"when you (?:answer|reply|respond|write|talk|speak|explain)\b[^,.;]{0,40} me\b|"
-    r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
-)
-_I_WANT = r"i(?:'d| would)? (?:want|like|need|expect|prefer)"
-_TO_ASSISTANT = (
-    rf"(?:{_I_WANT}|i'd love for) "
-    r"(?:you to|your (?:answers|replies|responses|explanations) to be)"
-)
-_DIET = (
-    r"(?:vegan|vegetarian|pescatarian|lactose[- ]intolerant|gluten[- ]free|coeliac|celiac|diabetic|"
-    r"teetotal\w*|left[- ]handed|colou?r[- ]?blind|dyslexic|allergic to|intolerant to)\b"
-)
-_PROFILE = (
-    r"(?:(?:full |first |last |middle |user ?|nick ?)?name|birthday|birth date|date of birth|age|"
-    r"(?:home |work |e-?mail |postal |mailing )?address|e-?mail|(?:phone|mobile|cell)(?: number)?|"
-    r"pronouns|time ?zone|(?:native |first |mother |preferred )?(?:language|tongue)|nationality|"
-    r"blood type|(?:job|job title|occupation|profession|employer)|home ?town|"
-    r"(?:shoe|shirt|clothing) size|dietary \w+|allerg(?:y|ies))"
-)
-_RELATIVE = (
-    r"(?:wife|husband|partner|spouse|fiancée?|girlfriend|boyfriend|son|daughter|mother|father|mom|"
-    r"mum|dad|brother|sister|boss|manager|doctor|dog|cat)"
-)
-# Not "I'm a friend of hers" or "I'm a customer".
-_I_HAVE = r"i(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
-# What the form of answers is about: "Don't use emojis", "Write in plain English".
-_UNWANTED = (
-    r"(?:emojis?|emoticons?|bullet ?points?|bullets|markdown|jargon|exclamation (?:marks|points)|"
-    r"em[- ]dash(?:es)?|abbreviations|acronyms|slang|hashtags|disclaimers|small talk|links|tables|"
-    r"(?:swear|filler|buzz)[- ]?words|follow[- ]?up questions|apologies|footnotes)"
-)
-_STYLE = (
-    r"(?:(?:metric|imperial|si) units|(?:british|american) spelling|"
-    r"(?:plain|simple) (?:english|language|words)|24[- ]hour (?:times?|clock|format))"
-)
-_AIDS = (
-    r"(?:wheelchair|walking stick|cane|crutches|hearing aids?|screen ?reader|magnifier|"
-    r"insulin pump)"
-)
-_BUSINESS = (
-    r"(?:(?!quer|batter|ever|ver)\w{2,}ery|shop|store|business|firm|company|caf[eé]|restaurant|farm|"
-    r"studio|salon|agency|clinic|school|startup|start-up|non-?profit|charity|workshop|vineyard|"
-    r"hotel|inn|pub|bar|gym|podcast|blog|newsletter)s?"
-)
-_OCCUPATION = "|".join(
-    sorted(
-        (get_words("people_roles") | get_words("person_nouns") | get_words("occupations"))
-        - (get_words("kin_nouns") | get_words("passing_roles"))
-    )
-)
-_BEFORE_FACT = r"(?<!if )(?<!when )(?<!that )(?<!because )"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,92 +56,118 @@ RULES = (
     _rule(
         "always",
         "instruction",
-        rf"{_OPENING}(?:{_PREPOSED})?(?:always|never(?: ever)?)\s+"
-        rf"(?!{_NO_IMPERATIVE})[a-z-]+(?:\s+\S|\W*$)",
+        rf"{OPENING}(?:{PREPOSED})?(?:always|never(?: ever)?)\s+"
+        rf"(?!{NO_IMPERATIVE})[a-z-]+(?:\s+\S|\W*$)",
     ),
     _rule(
         "always",
         "instruction",
         r"(?:\byou (?:should|must|need to|have to|are to|shall)|\b(?:make|be) sure "
-        rf"(?:to|you|that you)|\bremember to|{_TO_ASSISTANT}|[,;]\s*(?:and |but )?please)"
-        rf"\s+(?:always|never) {_TASK_VERBS}\b|\bthat you (?:always|never) {_TASK_VERBS}\b|"
-        rf"{_OPENING}(?:don't|do not) ever {_TASK_VERBS}\b",
+        rf"(?:to|you|that you)|\bremember to|{TO_ASSISTANT}|[,;]\s*(?:and |but )?please)"
+        rf"\s+(?:always|never) {TASK_VERBS}\b|\bthat you (?:always|never) {TASK_VERBS}\b|"
+        rf"{OPENING}(?:don't|do not) ever {TASK_VERBS}\b",
     ),
     _rule(
         "always",
         "instruction",
-        rf"\b(?:could|can|would|will) you (?:please )?(?:always|never) {_TASK_VERBS}\b",
+        rf"\b(?:could|can|would|will) you (?:please )?(?:always|never) {TASK_VERBS}\b",
         is_clause=True,
     ),
     _rule(
         "from now on",
         "instruction",
-        rf"{_OPENING}{_FUTURE}[\s,]+(?:please |only |you (?:should|must|will)(?: not)? |"
+        rf"{OPENING}{FUTURE}[\s,]+(?:please |only |you (?:should|must|will)(?: not)? |"
         r"(?:don't|do not|no longer|stop) |i (?:want|need|would like) you to )*"
-        rf"(?:{_TASK_VERBS}|no)\b",
+        rf"(?:{TASK_VERBS}|no)\b",
     ),
     _rule(
         "when I ask",
         "instruction",
-        rf"{_OPENING}(?:(?:only|don't|do not|never|make sure (?:to|you)|be sure to|remember to) )?"
-        rf"{_TASK_VERBS}\b.*\b{_WHEN_USER}",
+        rf"{OPENING}(?:(?:only|don't|do not|never|make sure (?:to|you)|be sure to|remember to) )?"
+        rf"{TASK_VERBS}\b.*\b{WHEN_USER}",
     ),
     _rule(
         "when I ask",
         "instruction",
-        rf"{_OPENING}{_WHEN_USER}[^,?]{{1,160}},\s*(?:then )?(?:you (?:should|must|can) )?"
+        rf"{OPENING}{WHEN_USER}[^,?]{{1,160}},\s*(?:then )?(?:you (?:should|must|can) )?"
         rf"(?:please )?(?:(?:only|always|never|don't|do not|make sure (?:to|you)) )*"
-        rf"{_TASK_VERBS}\b",
+        rf"{TASK_VERBS}\b",
     ),
     _rule(
         "please",
         "instruction",
-        rf"(?:{_OPENING}|\bplease )(?:(?:don't|do not|only|never|stop|try to|make sure (?:to|you)|"
-        rf"be sure to) )?(?:{_TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b|"
-        rf"be (?:brief|concise|honest|direct|precise|specific)\b).*{_GENERAL}",
+        rf"(?:{OPENING}|\bplease )(?:(?:don't|do not|only|never|stop|try to|make sure (?:to|you)|"
+        rf"be sure to) )?(?:{TASK_VERBS}\b(?!:)|(?:stop|avoid|quit) \w+ing\b|"
+        rf"be (?:brief|concise|honest|direct|precise|specific)\b).*{GENERAL}",
     ),
     _rule(
         "when I ask",
         "instruction",
-        rf"{_OPENING}when(?:ever)? you(?:'re| are)? {_TASK_VERBS}(?:ing)?\b[^,?]{{0,80}},\s*"
-        rf"(?:please |always |never |don't |do not )*{_TASK_VERBS}\b",
+        rf"{OPENING}when(?:ever)? you(?:'re| are)? {TASK_VERBS}(?:ing)?\b[^,?]{{0,80}},\s*"
+        rf"(?:please |always |never |don't |do not )*{TASK_VERBS}\b",
     ),
     _rule(
         "for questions",
         "instruction",
-        rf"{_OPENING}(?:for|in) (?!(?:the|these|those|this|that|my|our|his|her|"
+        rf"{OPENING}(?:for|in) (?!(?:the|these|those|this|that|my|our|his|her|"
         r"their|more|further|other|any|additional)\b)"
         r"(?:[\w-]+ ){1,3}(?:questions|answers|replies|advice|tips|suggestions|recommendations|"
         r"requests|summaries|explanations|translations|examples|recipes|drafts),\s*"
-        rf"(?:please |always |never |don't |do not |you (?:can|should|must) )*{_TASK_VERBS}\b",
+        rf"(?:please |always |never |don't |do not |you (?:can|should|must) )*{TASK_VERBS}\b",
     ),
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? (?:only |just )?"
+        rf"{OPENING}(?:(?:answer|reply|respond|speak|talk)(?: (?:to )?me)? (?:only |just )?"
         r"in [a-z]+\b|(?:speak|talk|write) to me (?:like|as if|as though) (?:i|you)\b|"
-        r"treat me (?:like|as) an? \w)",
+        r"treat me (?:like|as) an? \w|"
+        r"(?:explain|describe|teach) (?:me )?(?:things|everything|stuff|concepts)(?: to me)? "
+        r"(?:\w+ly\W*$|like|as if|as though|in)|be \w+ with me\W*$)",
     ),
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
+        rf"{OPENING}(?:(?:don't|do not|never|avoid|stop) (?:suggest|recommend|apologi[sz]|lectur|"
+        r"patroni[sz]|sugar-?coat)(?:e|ing)?\b(?! (?:it|that|this|so|to)\b)|"
+        r"(?:don't|do not|no need to) explain the (?:basics|obvious)|"
+        r"only (?:recommend|suggest|cite|quote)\b(?! (?:it|that|this)\b))",
+    ),
+    _rule(
+        "always",
+        "instruction",
+        rf"{OPENING}{TASK_VERBS}\b[^?]*\b(?:always|every time|each time)\W*$",
+    ),
+    _rule(
+        "when I ask",
+        "instruction",
+        rf"{OPENING}(?:when(?:ever)?|every time|if) i (?:say|mention|write|talk about|refer to)\b"
+        r"[^,?]{1,80},\s*i(?:'m| am)? (?:mean|refer|always mean|talking)",
+    ),
+    _rule(
+        "please",
+        "instruction",
+        rf"{OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
         r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?)\b",
     ),
     _rule(
         "please",
         "instruction",
-        rf"{_OPENING}(?:(?:don't|do not|never|no|no more|stop|avoid|skip|drop) "
+        rf"{OPENING}(?:(?:don't|do not|never|no|no more|stop|avoid|skip|drop) "
         r"(?:(?:use|using|add|adding|include|including|send|sending|give|giving|ask|asking|show|me|"
-        rf"any|the) ){{0,4}}{_UNWANTED}|"
-        r"(?:(?:always|only|use|write|answer|speak|stick|keep|in|to|with|the|me) ){1,4}"
-        rf"{_STYLE})(?: with me| for me)?(?:,? please)?\W*$",
+        rf"any|the) ){{0,4}}{UNWANTED}|"
+        r"(?:(?:let's|always|only|use|write|answer|speak|stick|keep|in|to|with|the|me) ){1,4}"
+        rf"{STYLE})(?: with me| for me)?(?:,? please)?\W*$",
     ),
-    _rule("want you to", "instruction", rf"\b{_TO_ASSISTANT}\b.*{_GENERAL}"),
     _rule(
         "want you to",
         "instruction",
-        rf"\b{_I_WANT} (?:all |every )?(?:of )?(?:your )?"
+        rf"\b{TO_ASSISTANT}\b.*{GENERAL}|\b{I_WANT} you to (?:always )?(?:reply|respond|"
+        r"(?:answer|speak|talk|write) (?:to )?(?:me )?in|double[- ]check (?:all|every|any))\b",
+    ),
+    _rule(
+        "want you to",
+        "instruction",
+        rf"\b{I_WANT} (?:all |every )?(?:of )?(?:your )?"
         r"(?:answers?|replies|reply|responses?|explanations?) (?:to be |to have |kept )?"
         r"(?:in (?!by\b|before\b|on\b|time\b)|with(?:out)? |as |"
         r"short\b|brief\b|concise\b|simple\b)",
@@ -222,21 +175,23 @@ RULES = (
     _rule(
         "from now on",
         "instruction",
-        rf"{_OPENING}i(?:'d| would)? (?:like|want|need|expect) (?!to\b|you\b)"
-        rf".{{3,120}}{_FUTURE}\W*$",
+        rf"{OPENING}i(?:'d| would)? (?:like|want|need|expect) (?!to\b|you\b)"
+        rf".{{3,120}}{FUTURE}\W*$",
     ),
     _rule(
         "call me",
         "instruction",
-        rf"(?:{_OPENING}|\b(?:you can|please|everyone|everybody|people|friends|they all) |[,;] )"
-        r"(?:(?:but|and|so|just|all|usually) )*(?:call me|refer to me as|address me as) "
+        rf"(?:{OPENING}|\b(?:you can|please|everyone|everybody|people|friends|colleagues|"
+        r"they all) |[,;] )"
+        r"(?:(?:but|and|so|just|all|usually) )*(?:calls? me|refer to me as|address me as) "
         r"(?!\w+day\b)(?-i:[A-Z][\w'-]*)"
-        r"(?! (?:when|if|back|later|at)\b)",
+        r"(?! (?:when|if|back|later|at)\b)|"
+        rf"{OPENING}address me (?:as \w|\w+ly\W*$)",
     ),
     _rule(
         "call me",
         "instruction",
-        rf"{_OPENING}(?:(?:don't|do not|never|stop|quit) (?:call|calling|addressing) me|"
+        rf"{OPENING}(?:(?:don't|do not|never|stop|quit) (?:call|calling|addressing) me|"
         r"(?:don't|do not|never) address me as) (?:an? )?"
         r"(?!(?:again|back|later|now|early|late|names?|first|anytime|yet|\w*day)\b)"
         r"[\w'-]+(?: (?:please|anymore|any ?more|again))?\W*$",
@@ -255,7 +210,9 @@ RULES = (
         "I prefer",
         "preference",
         rf"\bi['’]?d (?:much )?rather (?:have|get|see|read) (?:(?:your |the |my )?\w+ in )?"
-        rf"{_STYLE}",
+        rf"{STYLE}|\bi['’]d prefer (?!(?:to|the|this|that|it|if|an?|not)\b)(?:[\w-]+ ){{1,4}}"
+        r"(?:over|rather than|instead of)\b|"
+        r"\bi (?:like|take) my (?:coffee|tea|steak|eggs?|toast|food) (?!and\b|too\b)\w",
         is_clause=True,
     ),
     _rule(
@@ -274,6 +231,13 @@ RULES = (
         is_clause=True,
     ),
     _rule(
+        "I don't",
+        "fact",
+        rf"{BEFORE_FACT}\bi (?:don't|do not|no longer) (?:have|own) (?:an? |any )?{POSSESSION}\b|"
+        rf"{BEFORE_FACT}\bi(?:'ve)? (?:quit|stopped|gave up|given up) {HABIT}\b",
+        is_clause=True,
+    ),
+    _rule(
         "I hate",
         "preference",
         r"\bi (?:really |absolutely |also )?(?:hate|dislike|detest|loathe|can't stand|"
@@ -284,27 +248,33 @@ RULES = (
     _rule(
         "I am",
         "fact",
-        rf"\bi(?:'m| am|'ve been| have been) (?:a |an )?(?:\w+ly )?{_DIET}",
+        rf"{BEFORE_FACT}\bi(?:'m| am|'ve been| have been) (?:(?:a |an )?(?:\w+ly )?{DIET}|"
+        rf"an? (?:[\w-]+ )?{LASTING_ROLE}\b|training for (?:an?|the|my) (?!hour|day|week|while)\w|"
+        r"in my (?:first|second|third|fourth|final|last|junior|senior) year (?:of|at)\b|"
+        r"(?:currently |still |also )?learning (?:to (?:play|code|cook|drive|swim|sail|knit|sew|"
+        r"ski|program)\b|(?-i:(?![A-Z]\w+day\b)[A-Z][a-z]+(?:ish|ese|ian|an|ch|ic|ek|in|i)\b)))",
         is_clause=True,
     ),
     _rule(
         "I am",
         "fact",
-        rf"{_BEFORE_FACT}\bi(?:'m| am|'ve been| have been) an? "
+        rf"{BEFORE_FACT}\bi(?:'m| am|'ve been| have been) an? "
         r"(?:(?:[\w-]+ ){1,5}and an? )?(?:[\w-]+ ){0,3}?"
-        rf"(?:{_OCCUPATION}|"
+        rf"(?:{OCCUPATION}|"
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
-    _rule(
-        "my … is", "fact", rf"{_BEFORE_FACT}\bmy {_PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True
-    ),
+    _rule("my … is", "fact", rf"{BEFORE_FACT}\bmy {PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True),
     _rule(
         "my … is",
         "fact",
-        rf"{_BEFORE_FACT}\bmy {_RELATIVE}(?:(?:'s name is| is (?:called|named)) "
+        rf"{BEFORE_FACT}\bmy {RELATIVE}(?:(?:'s name is| is (?:called|named)) "
         r"(?-i:[A-Z])|(?:'s| is) (?:\d{1,3}|one|two|three|four|five|six|seven|eight|nine|ten)"
-        r"(?: years old| months old| and\b|\W*$))",
+        r"(?: years old| months old| and\b|\W*$))|"
+        rf"{BEFORE_FACT}\bmy (?:\w+ )?(?:{HELPER}|{RELATIVE})(?:'s| is) "
+        r"(?!(?:dr|mrs?|ms|prof)\W*$)(?-i:(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-Z][\w'-]+"
+        r"(?: [A-Z][\w'-]+)?)"
+        r"(?=\W*$|,| (?:and|at|from)\b)",
         is_clause=True,
     ),
     _rule(
@@ -318,37 +288,41 @@ RULES = (
     _rule(
         "I run",
         "fact",
-        rf"{_BEFORE_FACT}\bi (?:also |now |still )?(?:run|own) (?:my own|an?|two|three|the) "
-        rf"(?:[\w-]+ ){{0,3}}?{_BUSINESS}\b(?! (?:script|query|test|report|bill|job)\b)",
+        rf"{BEFORE_FACT}\bi (?:also |now |still )?(?:run|own) (?:my own|an?|two|three|the) "
+        rf"(?:[\w-]+ ){{0,3}}?{BUSINESS}\b(?! (?:script|query|test|report|bill|job)\b)",
         is_clause=True,
     ),
     _rule(
         "I live in",
         "fact",
-        rf"{_BEFORE_FACT}\bi(?:['’]ve| have)? (?:just |recently |finally )?"
-        r"(?:moved (?:back |here )?(?:to|from)|grew up in|(?:am|come) from|studied (?:in|at)) "
+        rf"{BEFORE_FACT}\bi(?:['’]ve| have)? (?:just |recently |finally )?"
+        r"(?:moved (?:back |here )?(?:to|from)|grew up in|(?:am|come) from|studied (?:in|at)|"
+        r"(?:study|major in) (?:\w+ ){1,3}(?:in|at)) "
         r"(?:the )?(?-i:(?![A-Z]\w+day\b)[A-Z]\w)",
         is_clause=True,
     ),
     _rule(
         "I am",
         "fact",
-        rf"{_BEFORE_FACT}\bi['’]m (?:from (?-i:[A-Z]\w)|\d{{1,3}}(?: years old| and)\b|"
+        rf"{BEFORE_FACT}\bi['’]m (?:(?:currently |now )?(?:from|based in) (?-i:[A-Z]\w)|"
+        r"\d{1,3}(?: years old| and)\b|"
         r"(?:married|engaged) to \w)",
         is_clause=True,
     ),
     _rule(
         "I have",
         "fact",
-        rf"{_BEFORE_FACT}\bi (?:(?:use|wear|walk with) (?:an? )?{_AIDS}|"
-        r"(?:have|suffer from) (?:an? )?(?:\w+ )?"
-        r"(?:allergy|allergies|asthma|diabetes|migraines|adhd|dyslexia|celiac|coeliac))\b",
+        rf"{BEFORE_FACT}\bi (?:(?:use|wear|walk with) (?:an? )?{AIDS}|"
+        rf"(?:have|suffer from) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}|"
+        r"drive an? (?!lot\b|bit\b|hard\b)[\w-]+|"
+        rf"(?:also )?play (?:the )?{INSTRUMENT_OR_GAME})\b|"
+        rf"{BEFORE_FACT}\bi've (?:got|had) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}\b",
         is_clause=True,
     ),
     _rule(
         "I speak",
         "fact",
-        rf"{_BEFORE_FACT}\bi (?:can |only |also |mostly |don't |do not )*speak (?:\w+ ){{0,2}}?"
+        rf"{BEFORE_FACT}\bi (?:can |only |also |mostly |don't |do not )*speak (?:\w+ ){{0,2}}?"
         r"(?-i:(?![A-Z]\w+day\b)[A-Z]\w+(?:ish|ese|ian|an|ch|ic|ew|ek|in|ai|i|u|o))"
         r"(?=\W*$|,| (?:and|or|but|at|with|to|fluently|natively|as)\b)",
         is_clause=True,
@@ -356,20 +330,20 @@ RULES = (
     _rule(
         "I have",
         "fact",
-        rf"{_BEFORE_FACT}(?<!can )(?<!may )\b{_I_HAVE} "
-        rf"(?:\w+ )?(?:kids?|child(?:ren)?|sons?|daughters?|twins|siblings|{_RELATIVE}s?)\b"
+        rf"{BEFORE_FACT}(?<!can )(?<!may )\b{I_HAVE} "
+        rf"(?:\w+ )?(?:kids?|child(?:ren)?|sons?|daughters?|twins|siblings|{RELATIVE}s?)\b"
         r"(?=\W*$|\s?[,.;:!(\u2013\u2014-]| (?:called|named|who|and|with|in|at|aged|from)\b)",
         is_clause=True,
     ),
     _rule(
         "remember",
         "fact",
-        rf"{_OPENING}(?:remember|keep in mind|don't forget|for the record)[, ]+(?:that )?"
+        rf"{OPENING}(?:remember|keep in mind|don't forget|for the record)[, ]+(?:that )?"
         r"(?:i|my)\b(?! (?:was|were|told|said|asked|mentioned|used to)\b)",
     ),
 )
 TRIGGER = re.compile(
-    rf"\b(?:always|never|henceforth|remember|keep in mind|{_FUTURE}|prefer\w*|favou?r|favou?rites?|"
+    rf"\b(?:always|never|henceforth|remember|keep in mind|{FUTURE}|prefer\w*|favou?r|favou?rites?|"
     rf"when(?:ever)? (?:i|you)|if i (?:ask|mention|request|say|want|need)|"
     rf"(?:every|each|any) ?time|by default|stop \w+ing|"
     rf"please|answers?|reply|replies|respond|responses?|explanations|the words?|everything you|"
@@ -377,10 +351,15 @@ TRIGGER = re.compile(
     r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
     r"examples|questions|"
     rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am|[’']ve been| have been) (?:{_DIET}|an? )|treat me|"
+    rf"i(?:[’']m| am|[’']ve been| have been) (?:\w+ ){{0,2}}(?:{DIET}|an? |training for|in my|"
+    r"learning|based in)|treat me|i[’']?d (?:prefer|rather)|"
+    r"i (?:also )?(?:like|take|play|drive|study|major)|"
+    rf"i(?:[’']ve)? (?:quit|stopped|gave up|given up)|i[’']ve (?:got|had)|with me|{HELPER}|"
+    r"(?:explain|describe|teach) |cite|quote|suggest\w*|recommend\w*|apologi\w+|lectur\w+|"
+    r"sugar-?coat\w*|always|double[- ]check|calls me|"
     r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
-    rf"i (?:currently |now |mostly )?(?:live|work|teach|was born)|my {_PROFILE}|"
-    rf"my {_RELATIVE}(?:[’']s| is )|{_I_HAVE}|{_UNWANTED}|{_STYLE}|{_AIDS}|"
+    rf"i (?:currently |now |mostly )?(?:live|work|teach|was born)|my {PROFILE}|"
+    rf"my {RELATIVE}(?:[’']s| is )|{I_HAVE}|{UNWANTED}|{STYLE}|{AIDS}|"
     r"i (?:also |now |still )?(?:run|own)|i(?:['’]ve| have)? (?:just |recently |finally )?moved|"
     r"i (?:grew up|come from|am from|studied|have|suffer)|i[’']m (?:from|\d+|married|engaged))\b",
     re.IGNORECASE,
