@@ -45,6 +45,7 @@ _STATES = frozenset(
 _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )
+_VERBS_OF_NAMING = frozenset({"call", "name"})
 _LOCATION_PREPOSITIONS = frozenset({"in", "at", "near"})
 _WORDS_BETWEEN_OBJECTS = frozenset({"and", ",", "or", "the", "a", "an", "its", "all"})
 
@@ -141,20 +142,14 @@ class _RelationReader(VerbPhraseReader):
     def _read_verb(self, verb: int) -> Iterator[Statement]:
         subjects, rule = self.find_subjects(verb)
         lemma = find_lemma(self.parsed.lowers[verb])
-        if lemma in _FORMS_OF_BE:
+        is_passive = self._is_passive(verb)
+        if lemma in _FORMS_OF_BE or (is_passive and lemma in _VERBS_OF_NAMING):
             yield from self._read_copula(verb, subjects, rule)
             return
         phrases = list(self.read_phrase(verb, subjects))
         yield from phrases
         # These stand in a closer relation than that of the subject to its object.
         targets = [target for _, kind, target, _ in phrases if kind in {"organizes", "uses"}]
-        is_passive = any(
-            self.parsed.deps[child] in {"auxpass", "nsubjpass"}
-            for child in self.parsed.children[verb]
-        )
-        is_passive = is_passive or (
-            self.parsed.tags[verb] == "VBN" and self.parsed.deps[verb] == "acl"
-        )
         objects = list(self.find_objects(verb))
         direct_objects = [target for target, preposition in objects if not preposition]
         for target, preposition in objects:
@@ -180,6 +175,13 @@ class _RelationReader(VerbPhraseReader):
                 for patient in subjects:
                     yield from self._read_clause(lemma, "", [agent], patient, _PASSIVE_RULE)
 
+    def _is_passive(self, verb: int) -> bool:
+        is_participle = self.parsed.tags[verb] == "VBN" and self.parsed.deps[verb] == "acl"
+        return is_participle or any(
+            self.parsed.deps[child] in {"auxpass", "nsubjpass"}
+            for child in self.parsed.children[verb]
+        )
+
     def _read_clause(
         self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
     ) -> Iterator[Statement]:
@@ -194,7 +196,7 @@ class _RelationReader(VerbPhraseReader):
 
     def _read_copula(self, verb: int, subjects: list[int], rule: str) -> Iterator[Statement]:
         for child in self.parsed.children[verb]:
-            if self.parsed.deps[child] == "attr":
+            if self.parsed.deps[child] in {"attr", "oprd"}:  # "is Ines Holm", "is called Ines"
                 for subject in subjects:
                     yield from self.read_description(subject, child, rule)
                 yield from self._read_named_role(verb, child)

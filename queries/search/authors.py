@@ -15,8 +15,8 @@ _PAST_VERBS = (
     "told|said|gave|given|showed|shown"
 )
 _ADVERBS = "already|also|earlier|ever|first|just|once|originally|previously|then|had|have"
-# What "you" said before, not what "you" shall say now: "did you suggest", not "can you suggest".
-_ASSISTANTS_WORDS = re.compile(
+# In a query, what "you" said before: "did you suggest", not "can you suggest".
+ASSISTANTS_WORDS = re.compile(
     rf"""\b(?:did\ you\ (?:(?:{_ADVERBS})\ )?(?:{_VERBS})\b
     |(?:have\ |had\ )?you\ (?:(?:{_ADVERBS})\ ){{0,2}}(?:{_PAST_VERBS})\b
     |your\ (?:recommendation|suggestion|advice|explanation|proposal|answer|tip)s?\b
@@ -83,8 +83,3 @@ def measure_assistant_share(messages: Sequence[Candidate]) -> float:
     if not answers or all(message.role != "user" for message in messages):
         return 0.0
     return sum(len(message.content or "") >= LONG_ANSWER for message in answers) / len(answers)
-
-
-def asks_for_assistant(query: str) -> bool:
-    """Return whether a query is about what the assistant said before, as "did you recommend"."""
-    return _ASSISTANTS_WORDS.search(query) is not None

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from mcp_context_persistence.kg.text.stemming import stem
 from mcp_context_persistence.kg.text.words import list_words, split_cased_words
-from mcp_context_persistence.queries.search.authors import asks_for_assistant
+from mcp_context_persistence.queries.search.authors import ASSISTANTS_WORDS
 from mcp_context_persistence.queries.search.candidate import Candidate
 from mcp_context_persistence.queries.search.message_neighbors import (
     NEIGHBOR_RADIUS,
@@ -245,7 +245,7 @@ def analyze_messages(
             neighbors, counts, cosines=cosines, keyword_scores=keyword_scores, lengths=lengths
         )
         return _join_columns(columns, PASSAGE_FEATURES, counts)
-    columns["user"] = assistant_share * _rate_roles(messages, query)
+    columns["user"] *= assistant_share
     columns |= {name: columns[left] * columns[right] for name, (left, right) in PRODUCTS.items()}
     return _join_columns(columns, MESSAGE_FEATURES, counts)
 
@@ -257,7 +257,9 @@ def _calculate_query_features(
     query: RankingQuery,
 ) -> dict[str, Floats]:
     """Calculate the features that say which author, thing or time the query names."""
+    role, rating = ("assistant", 0.5) if ASSISTANTS_WORDS.search(query.text) else ("user", 1.0)
     return {
+        "user": np.array([rating * (message.role == role) for message in messages], float),
         "author": _find_named_authors(authors, query.text),
         "identifier": find_identifiers(texts, query.identifiers)
         if query.identifiers
@@ -265,12 +267,6 @@ def _calculate_query_features(
         "date": _find_in_ranges(messages, query.dates.ranges),
         "month": _find_in_ranges(messages, query.dates.months),
     }
-
-
-def _rate_roles(messages: Sequence[Candidate], query: RankingQuery) -> Floats:
-    """Return which messages are by whom the query is probably about, 0 to 1."""
-    role, rating = ("assistant", 0.5) if asks_for_assistant(query.text) else ("user", 1.0)
-    return np.array([rating * (message.role == role) for message in messages], float)
 
 
 def _calculate_form_features(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mcp_context_persistence.queries.search.authors import asks_for_assistant
+from mcp_context_persistence.queries.search.authors import ASSISTANTS_WORDS
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ from mcp_context_persistence.queries.search.authors import asks_for_assistant
     ],
 )
 def test_what_the_assistant_said_is_asked_for(query: str) -> None:
-    assert asks_for_assistant(query)
+    assert ASSISTANTS_WORDS.search(query)
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_what_the_assistant_said_is_asked_for(query: str) -> None:
     ],
 )
 def test_what_others_said_and_what_the_assistant_shall_say_is_not(query: str) -> None:
-    assert not asks_for_assistant(query)
+    assert not ASSISTANTS_WORDS.search(query)

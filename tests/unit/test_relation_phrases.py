@@ -74,6 +74,17 @@ def find_facts_of(extraction: Extraction) -> set[tuple[str, str, str]]:
             ("hanna_vogel", "knows", "pedro_lima"),
         ),
         ("Pedro Lima is Hanna's cousin.", ("pedro_lima", "family_of", "Hanna")),
+        (
+            "Petra Novak's cousin is called Omar Haddad.",
+            ("omar_haddad", "family_of", "petra_novak"),
+        ),
+        ("My wife Ingrid works for Equinor.", ("Ingrid", "works_for", "Equinor")),
+        ("My sister Anna lives in Bergen.", ("Anna", "lives_in", "Bergen")),
+        (
+            "Our accountant, Ines Moreau, works at Deloitte.",
+            ("ines_moreau", "works_for", "Deloitte"),
+        ),
+        ("The plumber Karl Dietz lives in Jena.", ("karl_dietz", "lives_in", "Jena")),
         ("Rosa Vidal is Fenwick Tools' founder.", ("rosa_vidal", "founds", "fenwick_tools")),
         (
             "Fenwick Tools' director Rosa Vidal spoke in Paris.",
@@ -200,3 +211,7 @@ def test_two_names_in_one_word_are_read(extractor: Extractor, text: str) -> None
     assert {name for name in ("pq1", "uq1", "oq2", "uq3", "uq4") if name in text} <= names
     # "The cache" is not a name in the middle of a word.
     assert ("uq3", "uses", "Kafka") not in find_facts_of(extraction)
+
+
+def test_what_somebody_is_called_calls_nothing(extractor: Extractor) -> None:
+    assert find_facts(extractor, "Our accountant is called Ines Moreau.") == set()
