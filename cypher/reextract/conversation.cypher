@@ -1,6 +1,6 @@
 // Read a page of a conversation's extracted messages, by position, with their present mentions.
 // Columns: id, position (integer), content, mentions (list of maps: id, start, end, count,
-// confidence, extractor), unasserted (list of JSON or null).
+// confidence, extractor), unasserted (list of JSON or null), role, name (of the author, or null).
 // Plan: no hash is read, because it may be that of a new text while `content` is still the old one.
 :param namespace => "default"
 :param conversation_id => "conv-123"
@@ -16,4 +16,4 @@ CALL (m) {
     extractor: r.extractor}) AS mentions
 }
 RETURN m.id AS id, m.position AS position, CASE WHEN m.extracted THEN m.content END AS content,
-  mentions, m.unasserted AS unasserted;
+  mentions, m.unasserted AS unasserted, m.role AS role, m.name AS name;

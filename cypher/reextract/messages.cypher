@@ -1,6 +1,6 @@
 // Read a page of extracted messages, by id, with their present mentions.
 // Columns: id, content, mentions (list of maps: id, start, end, count, confidence, extractor),
-// unasserted (list of JSON or null).
+// unasserted (list of JSON or null), role, name (of the author, or null).
 // Plan: a seek on the namespace's ids after `after`, in the order of the index. No hash is read,
 // because it may be that of a new text while `content` is still the old one.
 :param namespace => "default"
@@ -16,4 +16,4 @@ CALL (m) {
     extractor: r.extractor}) AS mentions
 }
 RETURN m.id AS id, CASE WHEN m.extracted THEN m.content END AS content, mentions,
-  m.unasserted AS unasserted;
+  m.unasserted AS unasserted, m.role AS role, m.name AS name;

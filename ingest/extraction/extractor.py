@@ -1,11 +1,15 @@
 """Finds entities and relations in texts: parses them with spaCy, then applies the rules."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mcp_context_persistence.ingest.extraction.author_statements import (
+    AUTHOR_RULE,
+    find_author_statements,
+)
 from mcp_context_persistence.ingest.extraction.context_rules import find_people_and_places
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, find_data
 from mcp_context_persistence.ingest.extraction.data_values import (
@@ -39,11 +43,16 @@ from mcp_context_persistence.ingest.extraction.parsing import (
 )
 from mcp_context_persistence.ingest.extraction.relations import find_relations
 from mcp_context_persistence.ingest.extraction.results import (
+    AUTHOR_ID,
+    AUTHOR_NAME,
+    NO_STATEMENTS,
+    AuthorStatements,
     EntityCandidate,
     Extraction,
     Mention,
     ParsedText,
     Relation,
+    RelationCandidate,
     build_extraction,
 )
 from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
@@ -95,6 +104,7 @@ class _Part(NamedTuple):
     mentions: list[Mention]
     relations: list[Relation]
     is_understood: bool
+    author: AuthorStatements
 
 
 class Extractor:
@@ -177,10 +187,16 @@ class Extractor:
             mentions += find_sign_mentions(texts[index], spans)
             relations: list[Relation] = []
             are_understood = True
+            author = NO_STATEMENTS
             for part in group:
                 mentions += part.mentions
                 relations += part.relations
                 are_understood &= part.is_understood
+                if part.author.relations:
+                    author = AuthorStatements(
+                        author.mentions + part.author.mentions,
+                        author.relations + part.author.relations,
+                    )
             mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
             extraction = _limit_extraction(limited, relations)
@@ -190,8 +206,9 @@ class Extractor:
                     extraction,
                     truncated=extraction.truncated or is_cut,
                     is_understood=are_understood,
+                    author=author,
                 )
-                if is_cut or not are_understood
+                if is_cut or not are_understood or author.relations
                 else extraction
             )
 
@@ -237,7 +254,10 @@ class Extractor:
         reads_grammar = is_understood(segment.text, self.model, self.language)
         spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
         mentions, relations = _build_results(parsed, segment, text, patterns, spans)
-        return _Part(index, mentions, relations if reads_grammar else [], reads_grammar)
+        if not reads_grammar:
+            return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
+        author = NO_STATEMENTS if segment.cells else _read_author(parsed, segment, text, spans)
+        return _Part(index, mentions, relations, reads_grammar, author)
 
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
         # The memory zone forgets words that only these texts have.
@@ -320,19 +340,41 @@ def _build_results(
             else mention
             for mention in mentions
         ]
-    return mentions, _build_relations(parsed, segment, spans, mentions, sentences)
+    candidates = find_relations(parsed, spans)
+    return mentions, _build_relations(segment, candidates, mentions, sentences)
+
+
+def _read_author(
+    parsed: ParsedText, segment: Segment, text: str, spans: Sequence[EntityCandidate]
+) -> AuthorStatements:
+    """Return what the author of a segment says about themself."""
+    known = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
+    known, candidates = find_author_statements(parsed, known)
+    if not candidates:
+        return NO_STATEMENTS
+    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
+    mentions = [
+        replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
+        if mention.extractor == AUTHOR_RULE
+        else mention
+        for mention in (build_mention(parsed, segment, text, span, sentences) for span in known)
+    ]
+    used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
+    return AuthorStatements(
+        tuple(mentions[index] for index in sorted(used) if known[index] not in spans),
+        tuple(_build_relations(segment, candidates, mentions, sentences)),
+    )
 
 
 def _build_relations(
-    parsed: ParsedText,
     segment: Segment,
-    spans: list[EntityCandidate],
+    candidates: Iterable[RelationCandidate],
     mentions: list[Mention],
     sentences: list[Sentence],
 ) -> list[Relation]:
     """Return the relations of a segment between different entities."""
     relations = []
-    for candidate in find_relations(parsed, spans):
+    for candidate in candidates:
         source, target = mentions[candidate.source], mentions[candidate.target]
         if source.entity_id == target.entity_id:
             continue

@@ -48,6 +48,7 @@ class ReferenceReader(DependencyGrammar):
     def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
         """Keep the text; no sentence was read."""
         super().__init__(parsed, spans)
+        self.authors = frozenset[int]()  # mentions that no other word refers to
         self._last_person = self._last_object = -1
         self._last_pair: list[int] = []
         self._antecedents: list[int] = []  # what the pronouns of this sentence refer to
@@ -143,7 +144,7 @@ class ReferenceReader(DependencyGrammar):
         names = {
             self.parsed.text[self.spans[mention].start : self.spans[mention].end]: mention
             for mention in self._list_earlier_mentions(token)
-            if self.spans[mention].type == kind
+            if self.spans[mention].type == kind and mention not in self.authors
         }
         return next(iter(names.values())) if len(names) == 1 else -1
 
@@ -162,6 +163,7 @@ class ReferenceReader(DependencyGrammar):
             mention = self.find_mention(token) if self.parsed.deps[token] in SUBJECT_LABELS else -1
             if (
                 mention >= 0
+                and mention not in self.authors
                 and self.spans[mention].type != "concept"
                 and (self.spans[mention].type == "person") == is_person
             ):

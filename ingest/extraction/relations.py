@@ -32,9 +32,11 @@ _UNTYPED_RULE = "parse:untyped"
 _COOCCURRENCE_RULE = "together"
 _COOCCURRENCES_PER_SENTENCE = 10
 _COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
-_SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
+SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
 
-_FORMS_OF_BE = frozenset({"be", "is", "are", "was", "were", "'s", "’s", "being", "been"})
+_FORMS_OF_BE = frozenset(
+    {"be", "am", "is", "are", "was", "were", "'s", "’s", "'m", "’m", "'re", "’re", "being", "been"}
+)
 # What "was" states is over: "was the head of Acme". Unlike this, founding Acme is an event.
 _STATES = frozenset(
     {
@@ -78,11 +80,11 @@ def find_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[Rel
 
 
 def _read_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[RelationCandidate]:
-    reader = _RelationReader(parsed, spans)
+    reader = RelationReader(parsed, spans)
     relations: list[RelationCandidate] = []
     layouts = find_layout_relations(parsed, spans, reader.mention_at)
     for sentence, (first, end) in enumerate(parsed.sentences):
-        if end - first <= _SENTENCE_TOKENS and any(
+        if end - first <= SENTENCE_TOKENS and any(
             mention >= 0 for mention in reader.mention_at[first:end]
         ):
             statements = reader.read_sentence(sentence, first, end)
@@ -93,7 +95,7 @@ def _read_relations(parsed: ParsedText, spans: list[EntityCandidate]) -> list[Re
     return relations
 
 
-class _RelationReader(VerbPhraseReader):
+class RelationReader(VerbPhraseReader):
     """Reads the sentences of one text, in order."""
 
     def read_sentence(self, sentence: int, first: int, end: int) -> list[RelationCandidate]:
@@ -112,14 +114,14 @@ class _RelationReader(VerbPhraseReader):
                 statements = self.read_noun(token)
             for source, kind, target, rule in statements:
                 if source != target:
-                    stance = self._assess(predicate, source, kind, target, rule)
+                    stance = self.assess(predicate, source, kind, target, rule)
                     relations.setdefault(
                         (source, kind, target, stance.modality),
                         RelationCandidate(source, kind, target, rule, sentence, *stance),
                     )
         return list(relations.values())
 
-    def _assess(self, predicate: int, source: int, kind: str, target: int, rule: str) -> Stance:
+    def assess(self, predicate: int, source: int, kind: str, target: int, rule: str) -> Stance:
         """Return how a statement is meant.
 
         A description such as "Redis, a cache" is true whatever the sentence says about it, and so

@@ -1,11 +1,16 @@
 """Values of the extraction: what it returns, and what its steps hand to each other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from operator import attrgetter
 from typing import NamedTuple
 
+from mcp_context_persistence.kg.identifiers import build_entity_id
+
 ASSERTED, POSITIVE = "asserted", "positive"
+# Of the author of a text, where the name is not known.
+AUTHOR_ID, AUTHOR_NAME = "me", "me"
 
 
 class Tier(IntEnum):
@@ -87,6 +92,21 @@ class Relation:
     polarity: str = POSITIVE
 
 
+class AuthorStatements(NamedTuple):
+    """What the author of a text says about themself.
+
+    Attributes:
+        mentions: Of the ends of the relations; those of the author have the id `AUTHOR_ID`.
+        relations: Of all modalities; one end is the author.
+    """
+
+    mentions: tuple[Mention, ...]
+    relations: tuple[Relation, ...]
+
+
+NO_STATEMENTS = AuthorStatements((), ())
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Extraction:
     """The entities and relations of one text.
@@ -103,6 +123,8 @@ class Extraction:
             merged into other entities.
         is_understood: Whether all of it is in a language that the extraction understands. In
             others, only names whose own form shows what they are were found.
+        author: What the author says about themself, which is not among the rest: a text alone
+            does not say who that is.
     """
 
     mentions: tuple[Mention, ...]
@@ -110,6 +132,39 @@ class Extraction:
     truncated: bool = False
     unasserted: tuple[Relation, ...] = ()
     is_understood: bool = True
+    author: AuthorStatements = NO_STATEMENTS
+
+
+def add_author(extraction: Extraction, name: str | None) -> Extraction:
+    """Return an extraction with what its author says about themself.
+
+    Args:
+        extraction: The extraction of a text that its author has written.
+        name: The author's name; without one, the author is the entity `me` of the namespace.
+    """
+    if not extraction.author.relations:
+        return extraction
+    author_id = build_entity_id(name) if name else AUTHOR_ID
+
+    def rename(entity_id: str) -> str:
+        return author_id if entity_id == AUTHOR_ID else entity_id
+
+    mentions = [
+        replace(mention, entity_id=author_id, name=name or AUTHOR_NAME)
+        if mention.entity_id == AUTHOR_ID
+        else mention
+        for mention in extraction.author.mentions
+    ]
+    relations = [
+        replace(relation, source=rename(relation.source), target=rename(relation.target))
+        for relation in extraction.author.relations
+    ]
+    joined = build_extraction(
+        sorted([*extraction.mentions, *mentions], key=attrgetter("start")),
+        [*relations, *extraction.relations, *extraction.unasserted],
+        is_truncated=extraction.truncated,
+    )
+    return replace(joined, is_understood=extraction.is_understood)
 
 
 def build_extraction(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from mcp_context_persistence.ingest.extraction.results import add_author
 from mcp_context_persistence.ingest.pipeline import AnalysisCache, KeyedText, analyze_texts
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.vector_spaces import WriteGuard
@@ -15,6 +16,7 @@ from mcp_context_persistence.services.knowledge_writer import build_knowledge, e
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.chunking import Passage
+    from mcp_context_persistence.ingest.extraction.extractor import Extraction
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +70,8 @@ def analyze_messages(
         embedder=model.embedder,
         cache=cache,
     )
-    knowledge = embed_knowledge(
-        build_knowledge(engine, analysis.extractions, redirects, now=now), model
-    )
+    extractions = _add_authors(to_extract, analysis.extractions)
+    knowledge = embed_knowledge(build_knowledge(engine, extractions, redirects, now=now), model)
     tokens = {message.properties["id"]: message.properties["facets"] for message in to_extract}
     vectors_by_id, chunks = _build_vector_rows(to_embed, analysis.passages)
     if given_vectors is not None:
@@ -93,6 +94,21 @@ def analyze_messages(
         embedded_count=sum(map(len, analysis.passages.values())),
         is_truncated=knowledge.is_truncated,
     )
+
+
+def _add_authors(
+    messages: Sequence[MessageDiff], extractions: "Sequence[tuple[str, Extraction]]"
+) -> "list[tuple[str, Extraction]]":
+    """Return the extractions with what users say about themselves in their own messages."""
+    users = {
+        message.properties["id"]: message.properties["name"]
+        for message in messages
+        if message.properties["role"] == "user"
+    }
+    return [
+        (key, add_author(extraction, users[key]) if key in users else extraction)
+        for key, extraction in extractions
+    ]
 
 
 def _key_texts(messages: Sequence[MessageDiff]) -> list[KeyedText]:

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from mcp_context_persistence.ingest.extraction import user_patterns
-from mcp_context_persistence.ingest.extraction.results import Extraction
+from mcp_context_persistence.ingest.extraction.results import Extraction, add_author
 from mcp_context_persistence.ingest.graph_rows import (
     build_mention_rows,
     build_unasserted_properties,
@@ -181,7 +181,7 @@ class _Page:
         rows = engine.graph.run(self._statement())
         texts = [row for row in rows if row["content"] is not None]
         self._extract([row["content"] for row in texts])
-        extractions = ((row["id"], self._extractions[row["content"]]) for row in texts)
+        extractions = ((row["id"], self._get_extraction(row)) for row in texts)
         by_text = dict(resolve_names(engine, extractions, redirects)[0])
         changed = [row for row in texts if self._is_changed(row, by_text[row["id"]])]
         if changed:
@@ -194,6 +194,11 @@ class _Page:
                 should_write=self._should_write,
             )
         return rows
+
+    def _get_extraction(self, row: Row) -> Extraction:
+        extraction = self._extractions[row["content"]]
+        is_users = row.get("role") == "user"
+        return add_author(extraction, row["name"]) if is_users else extraction
 
     def _is_changed(self, row: Row, extraction: Extraction) -> bool:
         """Return whether a text has other mentions, or asserts something else, than is stored."""

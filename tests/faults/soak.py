@@ -77,6 +77,16 @@ def _merge(client: Any, rng: random.Random) -> None:
     client.undo_merge(client.merge_entities(f"{pair}-a", f"{pair}-b", reason="a soak").merge_id)
 
 
+def _save_batch(client: Any, rng: random.Random) -> None:
+    conversations = [
+        {"conversation_id": f"b{rng.randrange(30)}-{number}", "messages": _messages(rng)}
+        for number in range(4)
+    ]
+    for response in client.batch_save_conversations(conversations, replace=True):
+        if response.failure:
+            raise response.failure
+
+
 def _block(client: Any, rng: random.Random) -> None:
     with client.graph_data_science() as (library, graph):
         library.degree.stream(graph)
@@ -136,13 +146,7 @@ def other_calls(entities: int) -> dict[str, Call]:
         "merge_entities, undo_merge": _merge,
         "list_merges": lambda client, _: client.list_merges(),
         "find_duplicate_entities": lambda client, _: client.find_duplicate_entities(),
-        "batch_save_conversations": lambda client, rng: client.batch_save_conversations(
-            [
-                {"id": f"b{rng.randrange(30)}-{number}", "messages": _messages(rng)}
-                for number in range(4)
-            ],
-            replace=True,
-        ),
+        "batch_save_conversations": _save_batch,
         "batch_extract_entities": lambda client, rng: client.batch_extract_entities(
             [rng.choice(WORDS) for _ in range(4)]
         ),

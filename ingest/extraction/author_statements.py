@@ -1,0 +1,165 @@
+"""What the author of a message says about themself: "I work for Acme", "my boss is Ines Holm".
+
+The author is a person without a name here; whoever knows the name gives it. "He" never means the
+author, and nothing is related to the author because both are in one sentence.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
+from mcp_context_persistence.ingest.extraction.dependency_grammar import SUBJECT_LABELS
+from mcp_context_persistence.ingest.extraction.noun_relations import Statement
+from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma
+from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
+from mcp_context_persistence.ingest.extraction.results import (
+    EntityCandidate,
+    ParsedText,
+    RelationCandidate,
+    Tier,
+)
+
+AUTHOR_RULE, OBJECT_RULE = "author", "concept:word"
+
+_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y)\b")
+# What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
+_KINDS = frozenset(
+    {
+        *("works_for", "lives_in", "comes_from", "moves_to", "located_in", "studies_at", "owns"),
+        *("marries", "family_of", "knows", "works_with", "manages", "leads", "member_of"),
+        *("founds", "plays", "plays_for", "migrates_to"),
+    }
+)
+_KINDS_WITH_CONCEPTS = frozenset({"owns", "plays"})
+_VERBS = {"play": "plays", "prefer": "prefers", "take": "takes"}
+_ADJECTIVES = {"allergic": "allergic_to", "intolerant": "intolerant_to"}
+_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS", "VB"})
+# "I take ibuprofen", but not "I take the bus", "I take your point" or "I take part".
+_DETERMINERS = frozenset({"det", "poss"})
+_OBJECTS_OF_IDIOMS = frozenset(
+    {"part", "care", "place", "time", "notes", "turns", "pictures", "photos", "breaks", "it"}
+)
+
+
+def find_author_statements(
+    parsed: ParsedText, spans: Sequence[EntityCandidate]
+) -> tuple[list[EntityCandidate], list[RelationCandidate]]:
+    """Return what the author states about themself.
+
+    Args:
+        parsed: The text.
+        spans: Its mentions, in order and without overlaps.
+
+    Returns:
+        The mentions, those of the author and of further things among them; and the relations of
+        which one end is the author. Nothing where there are none.
+    """
+    if not _FIRST_PERSON.search(parsed.text):
+        return [], []
+    authors = [
+        EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
+        for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
+        if word in {"I", "my", "My"}
+    ]
+    taken = [span for span in authors if not _overlaps(span, spans)]
+    known = sorted([*spans, *taken])
+    objects = [
+        EntityCandidate(
+            parsed.starts[token], parsed.ends[token], "concept", OBJECT_RULE, Tier.NOUN_PHRASE
+        )
+        for token in _AuthorReader(parsed, known).find_object_nouns()
+    ]
+    known = sorted([*known, *(span for span in objects if not _overlaps(span, known))])
+    relations = list(_AuthorReader(parsed, known).read())
+    return (known, relations) if relations else ([], [])
+
+
+def _overlaps(span: EntityCandidate, others: Sequence[EntityCandidate]) -> bool:
+    return any(other.start < span.end and span.start < other.end for other in others)
+
+
+class _AuthorReader(RelationReader):
+    """Reads what the author of one text says about themself."""
+
+    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
+        super().__init__(parsed, spans)
+        self.authors = frozenset(
+            index for index, span in enumerate(spans) if span.rule == AUTHOR_RULE
+        )
+
+    def read(self) -> Iterator[RelationCandidate]:
+        """Yield the relations, sentence by sentence."""
+        for sentence, (first, end) in enumerate(self.parsed.sentences):
+            if end - first > SENTENCE_TOKENS or self.authors.isdisjoint(self.mention_at[first:end]):
+                continue
+            for relation in self.read_sentence(sentence, first, end):
+                if self._is_about_author(relation):
+                    yield relation
+            for token in range(first, end):
+                for verb, (source, kind, target, rule) in self._read_own_verb(token):
+                    stance = self.assess(verb, source, kind, target, rule)
+                    yield RelationCandidate(source, kind, target, rule, sentence, *stance)
+
+    def find_object_nouns(self) -> Iterator[int]:
+        """Yield the nouns that are no mentions, and that the author plays, takes or prefers."""
+        for token in range(len(self.parsed.words)):
+            for _, _, noun in self._find_own_objects(token):
+                if self.mention_at[noun] < 0 and self.parsed.tags[noun] in _TAGS:
+                    yield noun
+
+    def find_subjects(self, verb: int) -> tuple[list[int], str]:
+        """Return the subjects of a verb; of one such as "lives", the author is none."""
+        subjects, rule = super().find_subjects(verb)
+        if self.parsed.tags[verb] == "VBZ":
+            subjects = [subject for subject in subjects if subject not in self.authors]
+        return subjects, rule
+
+    def _is_about_author(self, relation: RelationCandidate) -> bool:
+        ends = {relation.source, relation.target}
+        others = ends - self.authors
+        return (
+            relation.type in _KINDS
+            and relation.rule != PRONOUN_RULE
+            and len(others) == 1
+            and (
+                relation.type in _KINDS_WITH_CONCEPTS
+                or self.spans[next(iter(others))].type != "concept"
+            )
+        )
+
+    def _read_own_verb(self, token: int) -> Iterator[tuple[int, Statement]]:
+        """Yield what such a verb or adjective states, each with the verb."""
+        for verb, kind, noun in self._find_own_objects(token):
+            target = self.mention_at[noun]
+            if target >= 0 and target not in self.authors:
+                yield verb, (self.mention_at[token], kind, target, CLAUSE_RULE)
+
+    def _find_own_objects(self, token: int) -> Iterator[tuple[int, str, int]]:
+        """Yield verb, relation and noun of "I take ibuprofen", "I'm allergic to nuts"."""
+        if self.mention_at[token] not in self.authors or (
+            self.parsed.deps[token] not in SUBJECT_LABELS
+        ):
+            return
+        verb = self.parsed.heads[token]
+        kind = _VERBS.get(find_lemma(self.parsed.lowers[verb]))
+        for child in self.parsed.children[verb]:
+            adjective = _ADJECTIVES.get(self.parsed.lowers[child])
+            if kind and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
+                yield from ((verb, kind, noun) for noun in self.find_conjuncts(child))
+            elif adjective and self.parsed.deps[child] == "acomp":
+                yield from ((verb, adjective, noun) for noun in self._find_complements(child))
+
+    def _fits(self, kind: str, noun: int) -> bool:
+        if self.parsed.lowers[noun] in _OBJECTS_OF_IDIOMS:
+            return False
+        labels = {self.parsed.deps[child] for child in self.parsed.children[noun]}
+        return kind == "plays" or labels.isdisjoint(_DETERMINERS)
+
+    def _find_complements(self, adjective: int) -> Iterator[int]:
+        for child in self.parsed.children[adjective]:
+            if self.parsed.deps[child] == "prep":
+                for noun in self.parsed.children[child]:
+                    if self.parsed.deps[noun] == "pobj":
+                        yield from self.find_conjuncts(noun)
+            elif self.parsed.deps[child] == "xcomp":  # "shellfish" taken for a verb
+                yield from self.find_conjuncts(child)

@@ -1,0 +1,102 @@
+"""What the author of a message says about themself."""
+
+import pytest
+
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
+from mcp_context_persistence.ingest.extraction.results import add_author
+
+
+def find(extractor: Extractor, text: str) -> set[tuple[str, str, str, str]]:
+    (extraction,) = extractor.extract([text])
+    return {
+        (relation.source, relation.type, relation.target, relation.modality)
+        for relation in extraction.author.relations
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "relation"),
+    [
+        ("I've been working for Acme Corp since 2019.", ("me", "works_for", "acme_corp")),
+        ("I live in Lisbon.", ("me", "lives_in", "Lisbon")),
+        ("I moved to Lund last spring.", ("me", "migrates_to", "Lund")),
+        ("I'm based in Toronto.", ("me", "located_in", "Toronto")),
+        ("I'm married to Tom.", ("me", "marries", "Tom")),
+        ("I studied at Uppsala University.", ("me", "studies_at", "uppsala_university")),
+        ("I founded Brightwell Bakery in 2016.", ("me", "founds", "brightwell_bakery")),
+        ("I own a Volvo.", ("me", "owns", "Volvo")),
+        ("I lead the Orion project.", ("me", "leads", "Orion")),
+        ("I play the cello.", ("me", "plays", "cello")),
+        ("I prefer tea.", ("me", "prefers", "tea")),
+        ("I take metformin for my diabetes.", ("me", "takes", "metformin")),
+        ("I'm allergic to shellfish and peanuts.", ("me", "allergic_to", "shellfish")),
+        ("I'm allergic to shellfish and peanuts.", ("me", "allergic_to", "peanuts")),
+        ("My wife Ingrid works for Equinor.", ("me", "marries", "Ingrid")),
+        ("My sister is Anna Berg.", ("anna_berg", "family_of", "me")),
+        ("My boss is called Marcus Lind.", ("marcus_lind", "manages", "me")),
+        ("My colleague Omar Haddad lives in Leeds.", ("me", "knows", "omar_haddad")),
+    ],
+)
+def test_authors_state_facts_about_themselves(
+    extractor: Extractor, text: str, relation: tuple[str, str, str]
+) -> None:
+    assert (*relation, "asserted") in find(extractor, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "modality"),
+    [
+        ("I don't live in Lisbon.", "denied"),
+        ("I used to live in Porto.", "past"),
+        ("If I lived in Oslo, I would ski.", "supposed"),
+        ("Do I live in Oslo?", "asked"),
+        ("I want to move to Oslo.", "wished"),
+    ],
+)
+def test_what_authors_do_not_state_as_a_fact_is_none(
+    extractor: Extractor, text: str, modality: str
+) -> None:
+    assert {relation[3] for relation in find(extractor, text)} == {modality}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I use pandas, and I think Redis is great.",
+        "My code calls parse_config.",
+        "I take the bus.",
+        "I take your point.",
+        "I'd like your idea.",
+        "Ada lives in Oslo, and I like it.",
+        "She works for Acme Corp.",
+        "Write a story that begins with: he lived in Oslo.",
+    ],
+)
+def test_other_sentences_say_nothing_about_the_author(extractor: Extractor, text: str) -> None:
+    assert find(extractor, text) == set()
+
+
+def test_he_and_she_never_mean_the_author(extractor: Extractor) -> None:
+    text = "I met Tom in Leeds. He works for Acme Corp. I like her brother, Jan Hora."
+    assert find(extractor, text) == {("me", "knows", "Tom", "asserted")}
+    assert find(extractor, "I live in Porto and my sister Anna lives in Oslo.") == {
+        ("me", "lives_in", "Porto", "asserted"),
+        ("Anna", "family_of", "me", "asserted"),
+    }
+
+
+def test_the_author_is_no_mention_of_the_text_until_somebody_says_who_it_is(
+    extractor: Extractor,
+) -> None:
+    (extraction,) = extractor.extract(["Ada Lind told me that I live in Lisbon. I live in Lisbon."])
+    assert "me" not in {mention.entity_id for mention in extraction.mentions}
+    assert all("me" not in {one.source, one.target} for one in extraction.relations)
+    named = add_author(extraction, "Petra Novak")
+    fact = next(one for one in named.relations if one.type == "lives_in")
+    assert (fact.source, fact.target) == ("petra_novak", "Lisbon")
+    mention = next(one for one in named.mentions if one.entity_id == "petra_novak")
+    assert (mention.name, mention.type, mention.text) == ("Petra Novak", "person", "I")
+    starts = [one.start for one in named.mentions]
+    assert starts == sorted(starts)
+    unnamed = add_author(extraction, None)
+    assert "me" in {one.entity_id for one in unnamed.mentions}
