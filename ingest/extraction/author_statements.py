@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterator, Sequence
 
 from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
-from mcp_context_persistence.ingest.extraction.dependency_grammar import SUBJECT_LABELS
+from mcp_context_persistence.ingest.extraction.dependency_grammar import (
+    NOUNS_FOR_PEOPLE,
+    SUBJECT_LABELS,
+)
 from mcp_context_persistence.ingest.extraction.noun_relations import Statement
-from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma
+from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
 from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
 from mcp_context_persistence.ingest.extraction.results import (
     EntityCandidate,
@@ -25,14 +28,27 @@ _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y)\b")
 # What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
 _KINDS = frozenset(
     {
-        *("works_for", "lives_in", "comes_from", "moves_to", "located_in", "studies_at", "owns"),
-        *("marries", "family_of", "knows", "works_with", "manages", "leads", "member_of"),
-        *("founds", "plays", "plays_for", "migrates_to"),
+        *("works_for", "lives_in", "comes_from", "moves_to", "studies_at", "owns", "marries"),
+        *("family_of", "knows", "works_with", "manages", "leads", "member_of", "founds"),
+        *("plays_for", "migrates_to"),
     }
 )
-_KINDS_WITH_CONCEPTS = frozenset({"owns", "plays"})
+_KINDS_WITH_CONCEPTS = frozenset({"owns"})
+# Only "I play the cello" and "I take ibuprofen", not "I took it" or "while playing".
 _VERBS = {"play": "plays", "prefer": "prefers", "take": "takes"}
-_ADJECTIVES = {"allergic": "allergic_to", "intolerant": "intolerant_to"}
+_PARTICIPLES = {"allergic": "allergic_to", "intolerant": "intolerant_to", "based": "located_in"}
+_TELLING_WORDS = inflect_verbs(
+    frozenset(
+        {
+            *("work", "join", "consult", "intern", "live", "reside", "grow", "settle", "stay"),
+            *("relocate", "emigrate", "move", "come", "hail", "study", "graduate", "enroll"),
+            *("marry", "own", "possess", "acquire", "buy", "purchase", "found", "establish"),
+            *("start", "launch", "lead", "head", "direct", "chair", "manage", "oversee"),
+            *("supervise", "coordinate", "belong", "sit", "serve", "meet", "befriend", "know"),
+            *("collaborate", "play", "prefer", "take", "base"),
+        }
+    )
+) | {"married", "allergic", "intolerant"}
 _TAGS = frozenset({"NN", "NNS", "NNP", "NNPS", "VB"})
 # "I take ibuprofen", but not "I take the bus", "I take your point" or "I take part".
 _DETERMINERS = frozenset({"det", "poss"})
@@ -54,7 +70,7 @@ def find_author_statements(
         The mentions, those of the author and of further things among them; and the relations of
         which one end is the author. Nothing where there are none.
     """
-    if not _FIRST_PERSON.search(parsed.text):
+    if not _FIRST_PERSON.search(parsed.text) or not _may_tell(parsed):
         return [], []
     authors = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
@@ -72,6 +88,18 @@ def find_author_statements(
     known = sorted([*known, *(span for span in objects if not _overlaps(span, known))])
     relations = list(_AuthorReader(parsed, known).read())
     return (known, relations) if relations else ([], [])
+
+
+def _may_tell(parsed: ParsedText) -> bool:
+    """Return whether such a word is near an "I" or a "my", as in few texts."""
+    for token, word in enumerate(parsed.words):
+        head = parsed.heads[token]
+        near = (head, *parsed.children[head]) if word == "I" else ()
+        if any(parsed.lowers[other] in _TELLING_WORDS for other in near):
+            return True
+        if word in {"my", "My"} and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
+            return True
+    return False
 
 
 def _overlaps(span: EntityCandidate, others: Sequence[EntityCandidate]) -> bool:
@@ -142,12 +170,13 @@ class _AuthorReader(RelationReader):
             return
         verb = self.parsed.heads[token]
         kind = _VERBS.get(find_lemma(self.parsed.lowers[verb]))
-        for child in self.parsed.children[verb]:
-            adjective = _ADJECTIVES.get(self.parsed.lowers[child])
+        kind = kind if self.parsed.tags[verb] == "VBP" else None
+        for child in (verb, *self.parsed.children[verb]):
+            participle = _PARTICIPLES.get(self.parsed.lowers[child])
             if kind and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
                 yield from ((verb, kind, noun) for noun in self.find_conjuncts(child))
-            elif adjective and self.parsed.deps[child] == "acomp":
-                yield from ((verb, adjective, noun) for noun in self._find_complements(child))
+            elif participle and (child == verb or self.parsed.deps[child] == "acomp"):
+                yield from ((verb, participle, noun) for noun in self._find_complements(child))
 
     def _fits(self, kind: str, noun: int) -> bool:
         if self.parsed.lowers[noun] in _OBJECTS_OF_IDIOMS:
@@ -155,8 +184,8 @@ class _AuthorReader(RelationReader):
         labels = {self.parsed.deps[child] for child in self.parsed.children[noun]}
         return kind == "plays" or labels.isdisjoint(_DETERMINERS)
 
-    def _find_complements(self, adjective: int) -> Iterator[int]:
-        for child in self.parsed.children[adjective]:
+    def _find_complements(self, participle: int) -> Iterator[int]:
+        for child in self.parsed.children[participle]:
             if self.parsed.deps[child] == "prep":
                 for noun in self.parsed.children[child]:
                     if self.parsed.deps[noun] == "pobj":

@@ -19,7 +19,7 @@ _CLOSEST_WINDOW = 5  # tokens
 _NOUNS_FOR_NAME = frozenset(CUES) | get_words("nouns_for_name")
 _NAME_MODIFIERS = frozenset({"compound", "nmod", "amod", "appos", "poss", "nummod"})
 _PREMISES = get_words("premises")
-_NOUNS_FOR_PEOPLE = (
+NOUNS_FOR_PEOPLE = (
     get_words("kin_nouns")
     | get_words("people_roles")
     | get_words("person_nouns")
@@ -91,7 +91,7 @@ class DependencyGrammar:
         """Return whether a name says which one: "Zebra 400 printers", "my sister Anna"."""
         kind = self.spans[self.mention_at[modifier]].type
         if kind == "person" and modifier > noun:
-            is_noun_for_person = self.parsed.lowers[noun] in _NOUNS_FOR_PEOPLE
+            is_noun_for_person = self.parsed.lowers[noun] in NOUNS_FOR_PEOPLE
             return is_noun_for_person and self.parsed.deps[modifier] == "appos"
         is_before = modifier < noun and self.parsed.deps[modifier] != "poss"
         return is_before and (kind == "product" or (kind == "location" and self.is_premises(noun)))

@@ -49,6 +49,7 @@ def list_relation_types() -> frozenset[str]:
             "part_of",
             "used_for",
             "has",
+            *("allergic_to", "intolerant_to", "prefers", "takes"),  # of authors
         }
     )
 
