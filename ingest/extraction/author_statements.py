@@ -72,38 +72,45 @@ def find_author_statements(
     """
     if not _FIRST_PERSON.search(parsed.text) or not _may_tell(parsed):
         return [], []
-    authors = [
+    author_spans = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
         for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
         if word in {"I", "my", "My"}
     ]
-    taken = [span for span in authors if not _overlaps(span, spans)]
-    known = sorted([*spans, *taken])
-    objects = [
+    all_spans = _add_spans(spans, author_spans)
+    object_spans = [
         EntityCandidate(
             parsed.starts[token], parsed.ends[token], "concept", OBJECT_RULE, Tier.NOUN_PHRASE
         )
-        for token in _AuthorReader(parsed, known).find_object_nouns()
+        for token in _AuthorReader(parsed, all_spans).find_object_nouns()
     ]
-    known = sorted([*known, *(span for span in objects if not _overlaps(span, known))])
-    relations = list(_AuthorReader(parsed, known).read())
-    return (known, relations) if relations else ([], [])
+    all_spans = _add_spans(all_spans, object_spans)
+    relations = list(_AuthorReader(parsed, all_spans).read())
+    return (all_spans, relations) if relations else ([], [])
 
 
 def _may_tell(parsed: ParsedText) -> bool:
     """Return whether such a word is near an "I" or a "my", as in few texts."""
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
-        near = (head, *parsed.children[head]) if word == "I" else ()
-        if any(parsed.lowers[other] in _TELLING_WORDS for other in near):
+        relatives = (head, *parsed.children[head]) if word == "I" else ()
+        if any(parsed.lowers[relative] in _TELLING_WORDS for relative in relatives):
             return True
         if word in {"my", "My"} and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
             return True
     return False
 
 
-def _overlaps(span: EntityCandidate, others: Sequence[EntityCandidate]) -> bool:
-    return any(other.start < span.end and span.start < other.end for other in others)
+def _add_spans(
+    spans: Sequence[EntityCandidate], new_spans: Sequence[EntityCandidate]
+) -> list[EntityCandidate]:
+    """Return spans in order, with those of the new ones that overlap none."""
+    free = [
+        span
+        for span in new_spans
+        if not any(old.start < span.end and span.start < old.end for old in spans)
+    ]
+    return sorted([*spans, *free])
 
 
 class _AuthorReader(RelationReader):
@@ -143,15 +150,14 @@ class _AuthorReader(RelationReader):
         return subjects, rule
 
     def _is_about_author(self, relation: RelationCandidate) -> bool:
-        ends = {relation.source, relation.target}
-        others = ends - self.authors
+        foreign_ends = {relation.source, relation.target} - self.authors
         return (
             relation.type in _KINDS
             and relation.rule != PRONOUN_RULE
-            and len(others) == 1
+            and len(foreign_ends) == 1
             and (
                 relation.type in _KINDS_WITH_CONCEPTS
-                or self.spans[next(iter(others))].type != "concept"
+                or all(self.spans[end].type != "concept" for end in foreign_ends)
             )
         )
 

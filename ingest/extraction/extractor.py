@@ -1,15 +1,11 @@
 """Finds entities and relations in texts: parses them with spaCy, then applies the rules."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from mcp_context_persistence.ingest.extraction.author_statements import (
-    AUTHOR_RULE,
-    find_author_statements,
-)
 from mcp_context_persistence.ingest.extraction.context_rules import find_people_and_places
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, find_data
 from mcp_context_persistence.ingest.extraction.data_values import (
@@ -20,12 +16,8 @@ from mcp_context_persistence.ingest.extraction.data_values import (
 from mcp_context_persistence.ingest.extraction.joined_names import find_joined_names
 from mcp_context_persistence.ingest.extraction.mentions import (
     EVIDENCE_CHARACTERS,
-    Sentence,
-    build_mention,
-    build_sentence,
     find_data_mentions,
     find_sign_mentions,
-    is_in_text,
     limit_data_mentions,
     select_candidates,
 )
@@ -41,10 +33,11 @@ from mcp_context_persistence.ingest.extraction.parsing import (
     convert_doc,
     make_doc,
 )
-from mcp_context_persistence.ingest.extraction.relations import find_relations
+from mcp_context_persistence.ingest.extraction.result_building import (
+    build_results,
+    read_author,
+)
 from mcp_context_persistence.ingest.extraction.results import (
-    AUTHOR_ID,
-    AUTHOR_NAME,
     NO_STATEMENTS,
     AuthorStatements,
     EntityCandidate,
@@ -52,10 +45,8 @@ from mcp_context_persistence.ingest.extraction.results import (
     Mention,
     ParsedText,
     Relation,
-    RelationCandidate,
     build_extraction,
 )
-from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
 from mcp_context_persistence.ingest.extraction.segmentation import (
     Segment,
     join_values,
@@ -70,7 +61,7 @@ from mcp_context_persistence.ingest.extraction.understood_languages import (
     is_understood,
     keep_clear_forms,
 )
-from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
+from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
 from mcp_context_persistence.ingest.models import registry, spacy_pipeline
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import NLPError
@@ -253,10 +244,10 @@ class Extractor:
     ) -> _Part:
         reads_grammar = is_understood(segment.text, self.model, self.language)
         spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
-        mentions, relations = _build_results(parsed, segment, text, patterns, spans)
+        mentions, relations = build_results(parsed, segment, text, patterns, spans)
         if not reads_grammar:
             return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
-        author = NO_STATEMENTS if segment.cells else _read_author(parsed, segment, text, spans)
+        author = NO_STATEMENTS if segment.cells else read_author(parsed, segment, text, spans)
         return _Part(index, mentions, relations, reads_grammar, author)
 
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
@@ -320,80 +311,6 @@ def _select_spans(
     if not segment.cells:
         spans += select_candidates(find_concepts(parsed, occupied), occupied)
     return spans
-
-
-def _build_results(
-    parsed: ParsedText,
-    segment: Segment,
-    text: str,
-    patterns: UserPatterns | None,
-    spans: Sequence[EntityCandidate],
-) -> tuple[list[Mention], list[Relation]]:
-    """Return the mentions of a segment of a text, and its relations."""
-    spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
-    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
-    mentions = [build_mention(parsed, segment, text, span, sentences) for span in spans]
-    if patterns:
-        mentions = [
-            replace(mention, confidence=patterns.confidence)
-            if mention.extractor.startswith(RULE_PREFIX)
-            else mention
-            for mention in mentions
-        ]
-    candidates = find_relations(parsed, spans)
-    return mentions, _build_relations(segment, candidates, mentions, sentences)
-
-
-def _read_author(
-    parsed: ParsedText, segment: Segment, text: str, spans: Sequence[EntityCandidate]
-) -> AuthorStatements:
-    """Return what the author of a segment says about themself."""
-    known = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
-    known, candidates = find_author_statements(parsed, known)
-    if not candidates:
-        return NO_STATEMENTS
-    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
-    mentions = [
-        replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
-        if mention.extractor == AUTHOR_RULE
-        else mention
-        for mention in (build_mention(parsed, segment, text, span, sentences) for span in known)
-    ]
-    used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
-    return AuthorStatements(
-        tuple(mentions[index] for index in sorted(used) if known[index] not in spans),
-        tuple(_build_relations(segment, candidates, mentions, sentences)),
-    )
-
-
-def _build_relations(
-    segment: Segment,
-    candidates: Iterable[RelationCandidate],
-    mentions: list[Mention],
-    sentences: list[Sentence],
-) -> list[Relation]:
-    """Return the relations of a segment between different entities."""
-    relations = []
-    for candidate in candidates:
-        source, target = mentions[candidate.source], mentions[candidate.target]
-        if source.entity_id == target.entity_id:
-            continue
-        sentence = sentences[candidate.sentence]
-        relations.append(
-            Relation(
-                source=source.entity_id,
-                type=candidate.type,
-                target=target.entity_id,
-                confidence=get_confidence(candidate.rule),
-                evidence=sentence.text,
-                start=segment.map_position(sentence.start),
-                end=segment.map_position(sentence.end - 1) + 1,
-                extractor=candidate.rule,
-                modality=candidate.modality,
-                polarity=candidate.polarity,
-            )
-        )
-    return relations
 
 
 def _limit_extraction(mentions: list[Mention], relations: list[Relation]) -> Extraction:

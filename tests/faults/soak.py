@@ -78,10 +78,8 @@ def _merge(client: Any, rng: random.Random) -> None:
 
 
 def _save_batch(client: Any, rng: random.Random) -> None:
-    conversations = [
-        {"conversation_id": f"b{rng.randrange(30)}-{number}", "messages": _messages(rng)}
-        for number in range(4)
-    ]
+    ids = [f"b{rng.randrange(30)}-{number}" for number in range(4)]
+    conversations = [{"conversation_id": name, "messages": _messages(rng)} for name in ids]
     for response in client.batch_save_conversations(conversations, replace=True):
         if response.failure:
             raise response.failure
@@ -219,9 +217,8 @@ def work(
             stack.enter_context(ContextPersistenceClient(f"local:{store}", namespace=name))
             for name in namespaces
         ]
-        for (
-            client
-        ) in clients:  # language models are loaded at their first use, outside of every deadline
+        # Language models are loaded at their first use, outside of every deadline.
+        for client in clients:
             client.save_conversation("c-first", _messages(random.Random(0)), replace=True)
             client.search_hybrid("pandas")
         end = time.monotonic() + seconds

@@ -1,0 +1,104 @@
+"""Builds what an extraction returns, from the candidates of a segment of a text."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from mcp_context_persistence.ingest.extraction.author_statements import (
+    AUTHOR_RULE,
+    find_author_statements,
+)
+from mcp_context_persistence.ingest.extraction.mentions import (
+    Sentence,
+    build_mention,
+    build_sentence,
+    is_in_text,
+)
+from mcp_context_persistence.ingest.extraction.relations import find_relations
+from mcp_context_persistence.ingest.extraction.results import (
+    AUTHOR_ID,
+    AUTHOR_NAME,
+    NO_STATEMENTS,
+    AuthorStatements,
+    EntityCandidate,
+    Mention,
+    ParsedText,
+    Relation,
+    RelationCandidate,
+)
+from mcp_context_persistence.ingest.extraction.rule_data import get_confidence
+from mcp_context_persistence.ingest.extraction.segmentation import Segment
+from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX, UserPatterns
+
+
+def build_results(
+    parsed: ParsedText,
+    segment: Segment,
+    text: str,
+    patterns: UserPatterns | None,
+    spans: Sequence[EntityCandidate],
+) -> tuple[list[Mention], list[Relation]]:
+    """Return the mentions of a segment of a text, and its relations."""
+    spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
+    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
+    mentions = [build_mention(parsed, segment, text, span, sentences) for span in spans]
+    if patterns:
+        mentions = [
+            replace(mention, confidence=patterns.confidence)
+            if mention.extractor.startswith(RULE_PREFIX)
+            else mention
+            for mention in mentions
+        ]
+    candidates = find_relations(parsed, spans)
+    return mentions, _build_relations(segment, candidates, mentions, sentences)
+
+
+def read_author(
+    parsed: ParsedText, segment: Segment, text: str, spans: Sequence[EntityCandidate]
+) -> AuthorStatements:
+    """Return what the author of a segment says about themself."""
+    own_spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
+    all_spans, candidates = find_author_statements(parsed, own_spans)
+    if not candidates:
+        return NO_STATEMENTS
+    sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
+    mentions = [
+        replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
+        if mention.extractor == AUTHOR_RULE
+        else mention
+        for mention in (build_mention(parsed, segment, text, span, sentences) for span in all_spans)
+    ]
+    used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
+    return AuthorStatements(
+        tuple(mentions[index] for index in sorted(used) if all_spans[index] not in spans),
+        tuple(_build_relations(segment, candidates, mentions, sentences)),
+    )
+
+
+def _build_relations(
+    segment: Segment,
+    candidates: Iterable[RelationCandidate],
+    mentions: list[Mention],
+    sentences: list[Sentence],
+) -> list[Relation]:
+    """Return the relations of a segment between different entities."""
+    relations = []
+    for candidate in candidates:
+        source, target = mentions[candidate.source], mentions[candidate.target]
+        if source.entity_id == target.entity_id:
+            continue
+        sentence = sentences[candidate.sentence]
+        relations.append(
+            Relation(
+                source=source.entity_id,
+                type=candidate.type,
+                target=target.entity_id,
+                confidence=get_confidence(candidate.rule),
+                evidence=sentence.text,
+                start=segment.map_position(sentence.start),
+                end=segment.map_position(sentence.end - 1) + 1,
+                extractor=candidate.rule,
+                modality=candidate.modality,
+                polarity=candidate.polarity,
+            )
+        )
+    return relations
