@@ -188,6 +188,9 @@ class Extractor:
                         author.mentions + part.author.mentions,
                         author.relations + part.author.relations,
                     )
+            if author.relations:
+                _, linked = link_short_names(mentions, author.relations)
+                author = AuthorStatements(author.mentions, tuple(linked))
             mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
             extraction = _limit_extraction(limited, relations)

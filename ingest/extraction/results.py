@@ -10,7 +10,7 @@ from mcp_context_persistence.kg.identifiers import build_entity_id
 
 ASSERTED, POSITIVE = "asserted", "positive"
 # Of the author of a text, where the name is not known.
-AUTHOR_ID, AUTHOR_NAME = "me", "me"
+AUTHOR_ID, AUTHOR_NAME = "me", "the user"
 
 
 class Tier(IntEnum):
@@ -155,9 +155,11 @@ def add_author(extraction: Extraction, name: str | None) -> Extraction:
         else mention
         for mention in extraction.author.mentions
     ]
+    ids = {mention.entity_id for mention in (*extraction.mentions, *mentions)}
     relations = [
         replace(relation, source=rename(relation.source), target=rename(relation.target))
         for relation in extraction.author.relations
+        if {rename(relation.source), rename(relation.target)} <= ids
     ]
     joined = build_extraction(
         sorted([*extraction.mentions, *mentions], key=attrgetter("start")),

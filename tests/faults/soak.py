@@ -71,16 +71,14 @@ def _call(method: str, argument: str, client: Any, _: random.Random) -> None:
 
 def _merge(client: Any, rng: random.Random) -> None:
     pair = f"pair-{rng.randrange(10**9)}"
-    client.update_knowledge_graph(
-        [{"id": f"{pair}-a", "name": "A"}, {"id": f"{pair}-b", "name": "B"}], []
-    )
+    client.update_knowledge_graph([{"id": f"{pair}-{end}", "name": end} for end in "ab"], [])
     client.undo_merge(client.merge_entities(f"{pair}-a", f"{pair}-b", reason="a soak").merge_id)
 
 
 def _save_batch(client: Any, rng: random.Random) -> None:
     ids = [f"b{rng.randrange(30)}-{number}" for number in range(4)]
-    conversations = [{"conversation_id": name, "messages": _messages(rng)} for name in ids]
-    for response in client.batch_save_conversations(conversations, replace=True):
+    items = [{"conversation_id": name, "messages": _messages(rng)} for name in ids]
+    for response in client.batch_save_conversations(items, replace=True):
         if response.failure:
             raise response.failure
 

@@ -100,3 +100,8 @@ def test_the_author_is_no_mention_of_the_text_until_somebody_says_who_it_is(
     assert starts == sorted(starts)
     unnamed = add_author(extraction, None)
     assert "me" in {one.entity_id for one in unnamed.mentions}
+
+
+def test_a_short_name_of_a_relative_is_that_of_the_full_one(extractor: Extractor) -> None:
+    text = "Anna Berg called from Leeds. My sister Anna lives in Bergen."
+    assert ("anna_berg", "family_of", "me", "asserted") in find(extractor, text)
