@@ -12,7 +12,10 @@ from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NOUNS_FOR_PEOPLE,
     SUBJECT_LABELS,
 )
-from mcp_context_persistence.ingest.extraction.noun_relations import Statement
+from mcp_context_persistence.ingest.extraction.noun_relations import (
+    SYMMETRIC_RELATIONS,
+    Statement,
+)
 from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
 from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
 from mcp_context_persistence.ingest.extraction.results import (
@@ -24,7 +27,10 @@ from mcp_context_persistence.ingest.extraction.results import (
 
 AUTHOR_RULE, OBJECT_RULE = "author", "concept:word"
 
-_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y)\b")
+_POSSESSIVES = frozenset({"my", "My", "our", "Our"})
+_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y|[Oo]ur)\b")
+# "Our director" leads others, too, but "our neighbor" is known to the author.
+_KINDS_OF_OUR = frozenset({"family_of", "knows", "marries"})
 # What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
 _KINDS = frozenset(
     {
@@ -75,7 +81,7 @@ def find_author_statements(
     author_spans = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
         for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
-        if word in {"I", "my", "My"}
+        if word == "I" or word in _POSSESSIVES
     ]
     all_spans = _add_spans(spans, author_spans)
     object_spans = [
@@ -96,7 +102,7 @@ def _may_tell(parsed: ParsedText) -> bool:
         relatives = (head, *parsed.children[head]) if word == "I" else ()
         if any(parsed.lowers[relative] in _TELLING_WORDS for relative in relatives):
             return True
-        if word in {"my", "My"} and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
+        if word in _POSSESSIVES and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
             return True
     return False
 
@@ -129,7 +135,7 @@ class _AuthorReader(RelationReader):
                 continue
             for relation in self.read_sentence(sentence, first, end):
                 if self._is_about_author(relation):
-                    yield relation
+                    yield self._begin_with_author(relation)
             for token in range(first, end):
                 for verb, (source, kind, target, rule) in self._read_own_verb(token):
                     stance = self.assess(verb, source, kind, target, rule)
@@ -150,9 +156,11 @@ class _AuthorReader(RelationReader):
         return subjects, rule
 
     def _is_about_author(self, relation: RelationCandidate) -> bool:
-        foreign_ends = {relation.source, relation.target} - self.authors
+        ends = {relation.source, relation.target}
+        foreign_ends = ends - self.authors
+        is_our = any(self._is_our(end) for end in ends & self.authors)
         return (
-            relation.type in _KINDS
+            relation.type in (_KINDS_OF_OUR if is_our else _KINDS)
             and relation.rule != PRONOUN_RULE
             and len(foreign_ends) == 1
             and (
@@ -160,6 +168,20 @@ class _AuthorReader(RelationReader):
                 or all(self.spans[end].type != "concept" for end in foreign_ends)
             )
         )
+
+    def _begin_with_author(self, relation: RelationCandidate) -> RelationCandidate:
+        if relation.type in SYMMETRIC_RELATIONS and relation.target in self.authors:
+            return relation._replace(source=relation.target, target=relation.source)
+        return relation
+
+    def _is_our(self, author: int) -> bool:
+        return self.parsed.lowers[self.find_head(author)] == "our"
+
+    def get_relation(self, noun: int, preposition: str, target: int) -> str | None:
+        """Return the type of relation of a noun; an author knows their accountant."""
+        kind = super().get_relation(noun, preposition, target)
+        is_person = preposition == "of" and self.parsed.lowers[noun] in NOUNS_FOR_PEOPLE
+        return "knows" if kind is None and is_person and target in self.authors else kind
 
     def _read_own_verb(self, token: int) -> Iterator[tuple[int, Statement]]:
         """Yield what such a verb or adjective states, each with the verb."""

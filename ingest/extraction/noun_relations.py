@@ -19,7 +19,7 @@ _PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"
 _ROLES = get_words("people_roles") | (get_words("person_nouns") - get_words("kin_nouns"))
 _ROLE_PREPOSITIONS = frozenset({"at", "of", "with", "for", "from"})
 _RELATIONS_OF_PEOPLE = frozenset({"family_of", "knows", "marries"})
-_SYMMETRIC_RELATIONS = frozenset({"knows", "marries", "works_with"})
+SYMMETRIC_RELATIONS = frozenset({"knows", "marries", "works_with"})
 _NAMING_LABELS = frozenset({"appos", "nmod", "compound"})
 _RELATIONS_AFTER_NAMES = {
     ("person", "of", "organization"): "works_for",
@@ -72,16 +72,16 @@ class NounRelationReader(ClauseReader):
         for child in self.parsed.children[noun]:
             if self.parsed.deps[child] == "prep":
                 for target, preposition in self.find_prepositional_objects(child):
-                    kind = self._get_relation(noun, preposition, target)
+                    kind = self.get_relation(noun, preposition, target)
                     if kind is not None and self.is_plausible(subject, kind, target):
                         yield subject, kind, target, rule
             elif self.parsed.deps[child] == "poss":
                 for target in self.find_mentions(child):
-                    kind = self._get_relation(noun, "of", target)
+                    kind = self.get_relation(noun, "of", target)
                     if kind is not None and self.is_plausible(subject, kind, target):
                         yield subject, kind, target, rule
 
-    def _get_relation(self, noun: int, preposition: str, target: int) -> str | None:
+    def get_relation(self, noun: int, preposition: str, target: int) -> str | None:
         """Return the type of relation of a noun to what follows its preposition."""
         word, target_type = self.parsed.lowers[noun], self.spans[target].type
         if self.parsed.tags[noun] == "NNS":
@@ -148,10 +148,10 @@ class NounRelationReader(ClauseReader):
             owners = self.find_mentions(token)
         for name, role in self._find_named_roles(token, noun):
             for owner in owners:
-                kind = self._get_relation(role, "of", owner) if owner >= 0 else None
+                kind = self.get_relation(role, "of", owner) if owner >= 0 else None
                 if kind is None or not self.is_plausible(name, kind, owner):
                     continue
-                ends = (owner, name) if kind in _SYMMETRIC_RELATIONS else (name, owner)
+                ends = (owner, name) if kind in SYMMETRIC_RELATIONS else (name, owner)
                 yield ends[0], kind, ends[1], _POSSESSIVE_RULE
 
     def _find_named_roles(self, owner: int, noun: int) -> Iterator[tuple[int, int]]:

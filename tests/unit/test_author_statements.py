@@ -34,6 +34,8 @@ def find(extractor: Extractor, text: str) -> set[tuple[str, str, str, str]]:
         ("My wife Ingrid works for Equinor.", ("me", "marries", "Ingrid")),
         ("My sister is Anna Berg.", ("anna_berg", "family_of", "me")),
         ("My boss is called Marcus Lind.", ("marcus_lind", "manages", "me")),
+        ("Our accountant is called Ines Moreau.", ("me", "knows", "ines_moreau")),
+        ("My dentist is Dr. Anna Okafor.", ("me", "knows", "anna_okafor")),
         ("My colleague Omar Haddad lives in Leeds.", ("me", "knows", "omar_haddad")),
     ],
 )
@@ -64,6 +66,9 @@ def test_what_authors_do_not_state_as_a_fact_is_none(
     [
         "I use pandas, and I think Redis is great.",
         "My code calls parse_config.",
+        "Our CEO is Ada Lind.",
+        "Our server is called Atlas.",
+        "My dog is called Biscuit.",
         "I take the bus.",
         "I take your point.",
         "I'd like your idea.",
