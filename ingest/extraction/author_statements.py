@@ -19,13 +19,15 @@ from mcp_context_persistence.ingest.extraction.noun_relations import (
 from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
 from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
 from mcp_context_persistence.ingest.extraction.results import (
+    AUTHOR_RULE,
+    RELATIVE_RULE,
     EntityCandidate,
     ParsedText,
     RelationCandidate,
     Tier,
 )
 
-AUTHOR_RULE, OBJECT_RULE = "author", "concept:word"
+_OBJECT_RULE = "concept:word"
 
 _POSSESSIVES = frozenset({"my", "My", "our", "Our"})
 _FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y|[Oo]ur)\b")
@@ -55,6 +57,9 @@ _TELLING_WORDS = inflect_verbs(
         }
     )
 ) | {"married", "allergic", "intolerant"}
+_LABELS_OF_NAMES = frozenset({"appos", "compound", "conj"})
+# "My sister is Anna Berg", "my boss is called Marcus Lind".
+_VERBS_BEFORE_NAMES = frozenset({"is", "'s", "’s", "was", "called", "named"})
 _TAGS = frozenset({"NN", "NNS", "NNP", "NNPS", "VB"})
 # "I take ibuprofen", but not "I take the bus", "I take your point" or "I take part".
 _DETERMINERS = frozenset({"det", "poss"})
@@ -73,20 +78,29 @@ def find_author_statements(
         spans: Its mentions, in order and without overlaps.
 
     Returns:
-        The mentions, those of the author and of further things among them; and the relations of
-        which one end is the author. Nothing where there are none.
+        The mentions, those of the author, of people without a name and of further things among
+        them; and the relations of which one end is the author or such a person. Nothing where there
+        are none.
     """
     if not _FIRST_PERSON.search(parsed.text) or not _may_tell(parsed):
         return [], []
+    relative_spans = [
+        EntityCandidate(
+            parsed.starts[first], parsed.ends[last], "person", RELATIVE_RULE, Tier.NOUN_PHRASE, 1.0
+        )
+        for first, last in _find_relatives(parsed)
+    ]
+    names = [span for span in spans if span.type != "concept"]
+    all_spans = _add_spans(_add_spans(names, relative_spans), spans)
     author_spans = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
         for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
         if word == "I" or word in _POSSESSIVES
     ]
-    all_spans = _add_spans(spans, author_spans)
+    all_spans = _add_spans(all_spans, author_spans)
     object_spans = [
         EntityCandidate(
-            parsed.starts[token], parsed.ends[token], "concept", OBJECT_RULE, Tier.NOUN_PHRASE
+            parsed.starts[token], parsed.ends[token], "concept", _OBJECT_RULE, Tier.NOUN_PHRASE
         )
         for token in _AuthorReader(parsed, all_spans).find_object_nouns()
     ]
@@ -105,6 +119,23 @@ def _may_tell(parsed: ParsedText) -> bool:
         if word in _POSSESSIVES and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
             return True
     return False
+
+
+def _find_relatives(parsed: ParsedText) -> Iterator[tuple[int, int]]:
+    """Yield the first and the last token of subjects such as "my older sister", without a name."""
+    for token, word in enumerate(parsed.words):
+        noun = parsed.heads[token]
+        if (
+            word in {"my", "My"}
+            and parsed.deps[token] == "poss"
+            and token < noun
+            and parsed.deps[noun] in SUBJECT_LABELS
+            and parsed.tags[noun] == "NN"
+            and parsed.lowers[noun] in NOUNS_FOR_PEOPLE
+            and parsed.lowers[parsed.heads[noun]] not in _VERBS_BEFORE_NAMES
+            and not any(parsed.deps[child] in _LABELS_OF_NAMES for child in parsed.children[noun])
+        ):
+            yield token, noun
 
 
 def _add_spans(
@@ -127,11 +158,15 @@ class _AuthorReader(RelationReader):
         self.authors = frozenset(
             index for index, span in enumerate(spans) if span.rule == AUTHOR_RULE
         )
+        self._relatives = frozenset(
+            index for index, span in enumerate(spans) if span.rule == RELATIVE_RULE
+        )
 
     def read(self) -> Iterator[RelationCandidate]:
         """Yield the relations, sentence by sentence."""
         for sentence, (first, end) in enumerate(self.parsed.sentences):
-            if end - first > SENTENCE_TOKENS or self.authors.isdisjoint(self.mention_at[first:end]):
+            own = (self.authors | self._relatives).intersection(self.mention_at[first:end])
+            if end - first > SENTENCE_TOKENS or not own:
                 continue
             for relation in self.read_sentence(sentence, first, end):
                 if self._is_about_author(relation):
@@ -157,7 +192,7 @@ class _AuthorReader(RelationReader):
 
     def _is_about_author(self, relation: RelationCandidate) -> bool:
         ends = {relation.source, relation.target}
-        foreign_ends = ends - self.authors
+        foreign_ends = ends - self.authors - self._relatives
         is_our = any(self._is_our(end) for end in ends & self.authors)
         return (
             relation.type in (_KINDS_OF_OUR if is_our else _KINDS)

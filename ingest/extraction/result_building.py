@@ -3,21 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from mcp_context_persistence.ingest.extraction.author_statements import (
-    AUTHOR_RULE,
-    find_author_statements,
-)
+from mcp_context_persistence.ingest.extraction.author_statements import find_author_statements
 from mcp_context_persistence.ingest.extraction.mentions import (
     Sentence,
     build_mention,
     build_sentence,
     is_in_text,
 )
+from mcp_context_persistence.ingest.extraction.noun_relations import SYMMETRIC_RELATIONS
+from mcp_context_persistence.ingest.extraction.relation_verbs import get_noun_relation
 from mcp_context_persistence.ingest.extraction.relations import find_relations
 from mcp_context_persistence.ingest.extraction.results import (
+    ASSERTED,
     AUTHOR_ID,
     AUTHOR_NAME,
+    AUTHOR_RULE,
     NO_STATEMENTS,
+    POSITIVE,
+    RELATIVE_RULE,
     AuthorStatements,
     EntityCandidate,
     Mention,
@@ -68,10 +71,34 @@ def read_author(
         for mention in (build_mention(parsed, segment, text, span, sentences) for span in all_spans)
     ]
     used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
-    return AuthorStatements(
-        tuple(mentions[index] for index in sorted(used) if all_spans[index] not in spans),
-        tuple(_build_relations(segment, candidates, mentions, sentences)),
+    new_mentions = [mentions[index] for index in sorted(used) if all_spans[index] not in spans]
+    relations = _build_relations(segment, candidates, mentions, sentences)
+    for mention in new_mentions.copy():
+        if mention.extractor == RELATIVE_RULE:
+            author, relation = _relate_to_author(mention, relations)
+            new_mentions.append(author)
+            relations.append(relation)
+    return AuthorStatements(tuple(new_mentions), tuple(relations))
+
+
+def _relate_to_author(mention: Mention, relations: Iterable[Relation]) -> tuple[Mention, Relation]:
+    """Return the author, and how "my sister" relates to them."""
+    author = replace(
+        mention,
+        end=mention.start + len("my"),
+        text=mention.text[: len("my")],
+        entity_id=AUTHOR_ID,
+        name=AUTHOR_NAME,
+        extractor=AUTHOR_RULE,
     )
+    kind = get_noun_relation(mention.name.lower().rpartition(" ")[2], "of") or "knows"
+    ends = (mention.entity_id, AUTHOR_ID)
+    source, target = reversed(ends) if kind in SYMMETRIC_RELATIONS else ends
+    evidence = next(one for one in relations if mention.entity_id in {one.source, one.target})
+    relation = replace(
+        evidence, source=source, type=kind, target=target, modality=ASSERTED, polarity=POSITIVE
+    )
+    return author, relation
 
 
 def _build_relations(

@@ -11,6 +11,7 @@ from mcp_context_persistence.kg.identifiers import build_entity_id
 ASSERTED, POSITIVE = "asserted", "positive"
 # Of the author of a text, where the name is not known.
 AUTHOR_ID, AUTHOR_NAME = "me", "the user"
+AUTHOR_RULE, RELATIVE_RULE = "author", "author:relative"
 
 
 class Tier(IntEnum):
@@ -96,8 +97,9 @@ class AuthorStatements(NamedTuple):
     """What the author of a text says about themself.
 
     Attributes:
-        mentions: Of the ends of the relations; those of the author have the id `AUTHOR_ID`.
-        relations: Of all modalities; one end is the author.
+        mentions: Of the ends of the relations; those of the author have the id `AUTHOR_ID`, and
+            those of people without a name ("my sister") the rule `RELATIVE_RULE`.
+        relations: Of all modalities; one end is the author or such a person.
     """
 
     mentions: tuple[Mention, ...]
@@ -144,22 +146,24 @@ def add_author(extraction: Extraction, name: str | None) -> Extraction:
     """
     if not extraction.author.relations:
         return extraction
-    author_id = build_entity_id(name) if name else AUTHOR_ID
-
-    def rename(entity_id: str) -> str:
-        return author_id if entity_id == AUTHOR_ID else entity_id
-
-    mentions = [
-        replace(mention, entity_id=author_id, name=name or AUTHOR_NAME)
-        if mention.entity_id == AUTHOR_ID
-        else mention
-        for mention in extraction.author.mentions
-    ]
-    ids = {mention.entity_id for mention in (*extraction.mentions, *mentions)}
+    mentions = [_name_mention(mention, name) for mention in extraction.author.mentions]
+    ids = {
+        old.entity_id: new.entity_id
+        for old, new in zip(extraction.author.mentions, mentions, strict=True)
+    }
+    known_ids = {mention.entity_id for mention in (*extraction.mentions, *mentions)}
     relations = [
-        replace(relation, source=rename(relation.source), target=rename(relation.target))
+        replace(
+            relation,
+            source=ids.get(relation.source, relation.source),
+            target=ids.get(relation.target, relation.target),
+        )
         for relation in extraction.author.relations
-        if {rename(relation.source), rename(relation.target)} <= ids
+    ]
+    relations = [
+        relation
+        for relation in relations
+        if {relation.source, relation.target} <= known_ids and relation.source != relation.target
     ]
     joined = build_extraction(
         sorted([*extraction.mentions, *mentions], key=attrgetter("start")),
@@ -167,6 +171,15 @@ def add_author(extraction: Extraction, name: str | None) -> Extraction:
         is_truncated=extraction.truncated,
     )
     return replace(joined, is_understood=extraction.is_understood)
+
+
+def _name_mention(mention: Mention, author: str | None) -> Mention:
+    """Return a mention with the author's name: "Ada Lind" for "I", "Ada Lind's sister"."""
+    if author is None or mention.extractor not in {AUTHOR_RULE, RELATIVE_RULE}:
+        return mention
+    is_relative = mention.extractor == RELATIVE_RULE
+    name = f"{author}'s {mention.name.partition(' ')[2]}" if is_relative else author
+    return replace(mention, entity_id=build_entity_id(name), name=name)
 
 
 def build_extraction(

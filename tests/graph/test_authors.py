@@ -34,6 +34,16 @@ def test_users_are_entities_with_the_names_that_they_have(client):
     assert (entity.name, entity.type) == ("Petra Novak", "person")
 
 
+def test_the_same_relative_of_two_users_is_two_people(client):
+    for name in ("Petra Novak", "Omar Haddad"):
+        client.append_messages("talk", [say("My sister lives in Bergen.", name=name)])
+    assert read_facts(client) == {
+        (f"{user}'s_sister", *rest)
+        for user in ("petra_novak", "omar_haddad")
+        for rest in (("lives_in", "Bergen"), ("family_of", user))
+    }
+
+
 def test_what_an_assistant_or_a_tool_says_of_itself_is_nobodys_fact(client):
     client.save_conversation(
         "talk", [say("I live in Lisbon.", role=role) for role in ("assistant", "system", "tool")]

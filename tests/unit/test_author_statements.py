@@ -110,3 +110,27 @@ def test_the_author_is_no_mention_of_the_text_until_somebody_says_who_it_is(
 def test_a_short_name_of_a_relative_is_that_of_the_full_one(extractor: Extractor) -> None:
     text = "Anna Berg called from Leeds. My sister Anna lives in Bergen."
     assert ("anna_berg", "family_of", "me", "asserted") in find(extractor, text)
+
+
+def test_relatives_without_a_name_are_people_of_the_author(extractor: Extractor) -> None:
+    text = "My older sister lives in Bergen, and my landlord works for Equinor."
+    assert find(extractor, text) == {
+        ("my_older_sister", "lives_in", "Bergen", "asserted"),
+        ("my_older_sister", "family_of", "me", "asserted"),
+        ("my_landlord", "works_for", "Equinor", "asserted"),
+        ("me", "knows", "my_landlord", "asserted"),
+    }
+    (extraction,) = extractor.extract([text])
+    named = add_author(extraction, "Petra Novak")
+    names = {mention.name for mention in named.mentions if mention.type == "person"}
+    assert names == {"Petra Novak", "Petra Novak's older sister", "Petra Novak's landlord"}
+    assert ("petra_novak's_older_sister", "family_of", "petra_novak") in {
+        (relation.source, relation.type, relation.target) for relation in named.relations
+    }
+    ids = {mention.entity_id for mention in named.mentions}
+    assert all({one.source, one.target} <= ids for one in named.relations)
+
+
+@pytest.mark.parametrize("text", ["My sister is tired.", "My boss hates Mondays."])
+def test_relatives_without_a_fact_are_no_entities(extractor: Extractor, text: str) -> None:
+    assert find(extractor, text) == set()
