@@ -17,7 +17,11 @@ from mcp_context_persistence.ingest.extraction.noun_relations import (
     Statement,
 )
 from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
-from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
+from mcp_context_persistence.ingest.extraction.relations import (
+    FORMS_OF_BE,
+    SENTENCE_TOKENS,
+    RelationReader,
+)
 from mcp_context_persistence.ingest.extraction.results import (
     AUTHOR_RULE,
     RELATIVE_RULE,
@@ -30,9 +34,10 @@ from mcp_context_persistence.ingest.extraction.results import (
 _OBJECT_RULE = "concept:word"
 
 _POSSESSIVES = frozenset({"my", "My", "our", "Our"})
-_FIRST_PERSON = re.compile(r"\b(?:I|[Mm]y|[Oo]ur)\b")
+_PRONOUNS = frozenset({"I", "we", "We"})
+_FIRST_PERSON = re.compile(r"\b(?:I|[Ww]e|[Mm]y|[Oo]ur)\b")
 # "Our director" leads others, too, but "our neighbor" is known to the author.
-_KINDS_OF_OUR = frozenset({"family_of", "knows", "marries"})
+_KINDS_OF_OUR = frozenset({"family_of", "knows", "marries", "lives_in", "migrates_to"})
 # What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
 _KINDS = frozenset(
     {
@@ -42,9 +47,17 @@ _KINDS = frozenset(
     }
 )
 _KINDS_WITH_CONCEPTS = frozenset({"owns"})
-# Only "I play the cello" and "I take ibuprofen", not "I took it" or "while playing".
+_KINDS_WITH_LOCATIONS = frozenset({"migrates_to", "moves_to", "comes_from"})
+# Only "I play the cello" and "I'm taking ibuprofen", not "I took it" or "while playing".
 _VERBS = {"play": "plays", "prefer": "prefers", "take": "takes"}
-_PARTICIPLES = {"allergic": "allergic_to", "intolerant": "intolerant_to", "based": "located_in"}
+# After "I'm": relation, preposition and type of the target, None for any.
+_STATES: dict[str, tuple[str, str, str | None]] = {
+    "allergic": ("allergic_to", "to", None),
+    "intolerant": ("intolerant_to", "to", None),
+    "based": ("located_in", "in", "location"),
+    "born": ("born_in", "in", "location"),
+    "engaged": ("engaged_to", "to", "person"),
+}
 _TELLING_WORDS = inflect_verbs(
     frozenset(
         {
@@ -56,7 +69,7 @@ _TELLING_WORDS = inflect_verbs(
             *("collaborate", "play", "prefer", "take", "base"),
         }
     )
-) | {"married", "allergic", "intolerant"}
+) | {"married", "from", *_STATES}
 _LABELS_OF_NAMES = frozenset({"appos", "compound", "conj"})
 # "My sister is Anna Berg", "my boss is called Marcus Lind".
 _VERBS_BEFORE_NAMES = frozenset({"is", "'s", "’s", "was", "called", "named"})
@@ -64,7 +77,11 @@ _TAGS = frozenset({"NN", "NNS", "NNP", "NNPS", "VB"})
 # "I take ibuprofen", but not "I take the bus", "I take your point" or "I take part".
 _DETERMINERS = frozenset({"det", "poss"})
 _OBJECTS_OF_IDIOMS = frozenset(
-    {"part", "care", "place", "time", "notes", "turns", "pictures", "photos", "breaks", "it"}
+    {
+        *("part", "care", "place", "time", "notes", "turns", "pictures", "photos", "breaks", "it"),
+        *("walks", "classes", "lessons", "courses", "steps", "screenshots", "questions", "calls"),
+        *("orders", "leave", "responsibility", "action", "advantage", "over", "issue", "stock"),
+    }
 )
 
 
@@ -95,14 +112,14 @@ def find_author_statements(
     author_spans = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
         for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
-        if word == "I" or word in _POSSESSIVES
+        if word in _PRONOUNS or word in _POSSESSIVES
     ]
     all_spans = _add_spans(all_spans, author_spans)
     object_spans = [
         EntityCandidate(
-            parsed.starts[token], parsed.ends[token], "concept", _OBJECT_RULE, Tier.NOUN_PHRASE
+            parsed.starts[first], parsed.ends[last], "concept", _OBJECT_RULE, Tier.NOUN_PHRASE
         )
-        for token in _AuthorReader(parsed, all_spans).find_object_nouns()
+        for first, last in _AuthorReader(parsed, all_spans).find_object_nouns()
     ]
     all_spans = _add_spans(all_spans, object_spans)
     relations = list(_AuthorReader(parsed, all_spans).read())
@@ -113,7 +130,7 @@ def _may_tell(parsed: ParsedText) -> bool:
     """Return whether such a word is near an "I" or a "my", as in few texts."""
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
-        relatives = (head, *parsed.children[head]) if word == "I" else ()
+        relatives = (head, *parsed.children[head]) if word in _PRONOUNS else ()
         if any(parsed.lowers[relative] in _TELLING_WORDS for relative in relatives):
             return True
         if word in _POSSESSIVES and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
@@ -176,12 +193,27 @@ class _AuthorReader(RelationReader):
                     stance = self.assess(verb, source, kind, target, rule)
                     yield RelationCandidate(source, kind, target, rule, sentence, *stance)
 
-    def find_object_nouns(self) -> Iterator[int]:
-        """Yield the nouns that are no mentions, and that the author plays, takes or prefers."""
+    def find_object_nouns(self) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last token of what the author plays, takes, prefers and so on.
+
+        Only where it is no mention.
+        """
         for token in range(len(self.parsed.words)):
             for _, _, noun in self._find_own_objects(token):
                 if self.mention_at[noun] < 0 and self.parsed.tags[noun] in _TAGS:
-                    yield noun
+                    first = noun
+                    while self._is_compound_before(first, noun):
+                        first -= 1
+                    yield first, noun
+
+    def _is_compound_before(self, first: int, noun: int) -> bool:
+        before = first - 1
+        return (
+            before >= 0
+            and self.parsed.deps[before] == "compound"
+            and self.parsed.heads[before] == noun
+            and self.mention_at[before] < 0
+        )
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
         """Return the subjects of a verb; of one such as "lives", the author is none."""
@@ -198,11 +230,13 @@ class _AuthorReader(RelationReader):
             relation.type in (_KINDS_OF_OUR if is_our else _KINDS)
             and relation.rule != PRONOUN_RULE
             and len(foreign_ends) == 1
-            and (
-                relation.type in _KINDS_WITH_CONCEPTS
-                or all(self.spans[end].type != "concept" for end in foreign_ends)
-            )
+            and all(self._fits_end(relation.type, end) for end in foreign_ends)
         )
+
+    def _fits_end(self, kind: str, end: int) -> bool:
+        if kind in _KINDS_WITH_LOCATIONS:
+            return self.spans[end].type == "location"
+        return kind in _KINDS_WITH_CONCEPTS or self.spans[end].type != "concept"
 
     def _begin_with_author(self, relation: RelationCandidate) -> RelationCandidate:
         if relation.type in SYMMETRIC_RELATIONS and relation.target in self.authors:
@@ -210,7 +244,7 @@ class _AuthorReader(RelationReader):
         return relation
 
     def _is_our(self, author: int) -> bool:
-        return self.parsed.lowers[self.find_head(author)] == "our"
+        return self.parsed.lowers[self.find_head(author)] in {"our", "we"}
 
     def get_relation(self, noun: int, preposition: str, target: int) -> str | None:
         """Return the type of relation of a noun; an author knows their accountant."""
@@ -227,19 +261,26 @@ class _AuthorReader(RelationReader):
 
     def _find_own_objects(self, token: int) -> Iterator[tuple[int, str, int]]:
         """Yield verb, relation and noun of "I take ibuprofen", "I'm allergic to nuts"."""
-        if self.mention_at[token] not in self.authors or (
-            self.parsed.deps[token] not in SUBJECT_LABELS
-        ):
+        if self.parsed.words[token] != "I" or self.parsed.deps[token] not in SUBJECT_LABELS:
             return
         verb = self.parsed.heads[token]
         kind = _VERBS.get(find_lemma(self.parsed.lowers[verb]))
-        kind = kind if self.parsed.tags[verb] == "VBP" else None
-        for child in (verb, *self.parsed.children[verb]):
-            participle = _PARTICIPLES.get(self.parsed.lowers[child])
-            if kind and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
+        is_now = self.parsed.tags[verb] == "VBP" or (
+            self.parsed.tags[verb] == "VBG" and not self._has_auxiliary(verb, "been")
+        )
+        for child in self.parsed.children[verb]:
+            if kind and is_now and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
                 yield from ((verb, kind, noun) for noun in self.find_conjuncts(child))
-            elif participle and (child == verb or self.parsed.deps[child] == "acomp"):
-                yield from ((verb, participle, noun) for noun in self._find_complements(child))
+        if self.parsed.lowers[verb] in FORMS_OF_BE:
+            yield from self._find_complements(verb, "comes_from", "from", "location")
+        for state in (verb, *self.parsed.children[verb]):
+            relation = _STATES.get(self.parsed.lowers[state])
+            if relation and (state == verb or self.parsed.deps[state] == "acomp"):
+                complements = self._find_complements(state, *relation)
+                yield from ((verb, kind_of_state, noun) for _, kind_of_state, noun in complements)
+
+    def _has_auxiliary(self, verb: int, word: str) -> bool:
+        return any(self.parsed.lowers[child] == word for child in self.parsed.children[verb])
 
     def _fits(self, kind: str, noun: int) -> bool:
         if self.parsed.lowers[noun] in _OBJECTS_OF_IDIOMS:
@@ -247,11 +288,21 @@ class _AuthorReader(RelationReader):
         labels = {self.parsed.deps[child] for child in self.parsed.children[noun]}
         return kind == "plays" or labels.isdisjoint(_DETERMINERS)
 
-    def _find_complements(self, participle: int) -> Iterator[int]:
-        for child in self.parsed.children[participle]:
-            if self.parsed.deps[child] == "prep":
-                for noun in self.parsed.children[child]:
-                    if self.parsed.deps[noun] == "pobj":
-                        yield from self.find_conjuncts(noun)
+    def _find_complements(
+        self, state: int, kind: str, preposition: str, target_type: str | None
+    ) -> Iterator[tuple[int, str, int]]:
+        """Yield state, relation and noun of "allergic to nuts", "born in Leeds"."""
+        for child in self.parsed.children[state]:
+            nouns: list[int] = []
+            if self.parsed.deps[child] == "prep" and self.parsed.lowers[child] == preposition:
+                nouns = [
+                    noun for noun in self.parsed.children[child] if self.parsed.deps[noun] == "pobj"
+                ]
             elif self.parsed.deps[child] == "xcomp":  # "shellfish" taken for a verb
-                yield from self.find_conjuncts(child)
+                nouns = [child]
+            for noun in nouns:
+                for conjunct in self.find_conjuncts(noun):
+                    mention = self.mention_at[conjunct]
+                    found_type = self.spans[mention].type if mention >= 0 else None
+                    if target_type in {None, found_type}:
+                        yield state, kind, conjunct

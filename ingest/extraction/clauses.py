@@ -90,6 +90,14 @@ class ClauseReader(ReferenceReader):
                 yield from ((mention, "") for mention in self.find_mentions(child))
             elif dep == "prep":
                 yield from self.find_prepositional_objects(child)
+                if self.parsed.lowers[child] == "as":  # "works as a nurse at Acme"
+                    yield from self._find_objects_of_role(child)
+
+    def _find_objects_of_role(self, preposition: int) -> Iterator[tuple[int, str]]:
+        for noun in self.parsed.children[preposition]:
+            for child in self.parsed.children[noun]:
+                if self.parsed.deps[noun] == "pobj" and self.parsed.deps[child] == "prep":
+                    yield from self.find_prepositional_objects(child)
 
     def find_prepositional_objects(self, preposition: int) -> Iterator[tuple[int, str]]:
         """Yield the mentions after a preposition, each with the last preposition before it.

@@ -49,7 +49,8 @@ def list_relation_types() -> frozenset[str]:
             "part_of",
             "used_for",
             "has",
-            *("allergic_to", "intolerant_to", "prefers", "takes"),  # of authors
+            # Of authors.
+            *("allergic_to", "born_in", "engaged_to", "intolerant_to", "prefers", "takes"),
         }
     )
 

@@ -34,7 +34,7 @@ _COOCCURRENCES_PER_SENTENCE = 10
 _COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
 SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
 
-_FORMS_OF_BE = frozenset(
+FORMS_OF_BE = frozenset(
     {"be", "am", "is", "are", "was", "were", "'s", "’s", "'m", "’m", "'re", "’re", "being", "been"}
 )
 # What "was" states is over: "was the head of Acme". Unlike this, founding Acme is an event.
@@ -145,7 +145,7 @@ class RelationReader(VerbPhraseReader):
         subjects, rule = self.find_subjects(verb)
         lemma = find_lemma(self.parsed.lowers[verb])
         is_passive = self._is_passive(verb)
-        if lemma in _FORMS_OF_BE or (is_passive and lemma in _VERBS_OF_NAMING):
+        if lemma in FORMS_OF_BE or (is_passive and lemma in _VERBS_OF_NAMING):
             yield from self._read_copula(verb, subjects, rule)
             return
         phrases = list(self.read_phrase(verb, subjects))

@@ -65,10 +65,8 @@ def read_author(
         return NO_STATEMENTS
     sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
     mentions = [
-        replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
-        if mention.extractor == AUTHOR_RULE
-        else mention
-        for mention in (build_mention(parsed, segment, text, span, sentences) for span in all_spans)
+        _name_without_author(build_mention(parsed, segment, text, span, sentences))
+        for span in all_spans
     ]
     used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
     new_mentions = [mentions[index] for index in sorted(used) if all_spans[index] not in spans]
@@ -79,6 +77,15 @@ def read_author(
             new_mentions.append(author)
             relations.append(relation)
     return AuthorStatements(tuple(new_mentions), tuple(relations))
+
+
+def _name_without_author(mention: Mention) -> Mention:
+    """Return a mention of the author, or of "My sister", with the name for any author."""
+    if mention.extractor == AUTHOR_RULE:
+        return replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
+    if mention.extractor == RELATIVE_RULE:
+        return replace(mention, name=mention.name[0].lower() + mention.name[1:])
+    return mention
 
 
 def _relate_to_author(mention: Mention, relations: Iterable[Relation]) -> tuple[Mention, Relation]:

@@ -78,6 +78,10 @@ def find_facts_of(extraction: Extraction) -> set[tuple[str, str, str]]:
             "Petra Novak's cousin is called Omar Haddad.",
             ("omar_haddad", "family_of", "petra_novak"),
         ),
+        (
+            "Ada Lind works as a nurse at Tidewater Labs.",
+            ("ada_lind", "works_for", "tidewater_labs"),
+        ),
         ("My wife Ingrid works for Equinor.", ("Ingrid", "works_for", "Equinor")),
         ("My sister Anna lives in Bergen.", ("Anna", "lives_in", "Bergen")),
         (
