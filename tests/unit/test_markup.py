@@ -106,7 +106,8 @@ def test_positions_stay(text: str) -> None:
     replaced = replace_markup(text)
     assert len(replaced) == len(text)
     assert all(
-        new == old or new in "\0\1\2 \n&\"'<>" for new, old in zip(replaced, text, strict=True)
+        new == old or new in "\0\1\2\3\4\5 \n&\"'<>"
+        for new, old in zip(replaced, text, strict=True)
     )
 
 
