@@ -12,16 +12,13 @@ from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NOUNS_FOR_PEOPLE,
     SUBJECT_LABELS,
 )
+from mcp_context_persistence.ingest.extraction.modality_words import FORMS_OF_BE
 from mcp_context_persistence.ingest.extraction.noun_relations import (
     SYMMETRIC_RELATIONS,
     Statement,
 )
 from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
-from mcp_context_persistence.ingest.extraction.relations import (
-    FORMS_OF_BE,
-    SENTENCE_TOKENS,
-    RelationReader,
-)
+from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
 from mcp_context_persistence.ingest.extraction.results import (
     AUTHOR_RULE,
     RELATIVE_RULE,
@@ -182,8 +179,8 @@ class _AuthorReader(RelationReader):
     def read(self) -> Iterator[RelationCandidate]:
         """Yield the relations, sentence by sentence."""
         for sentence, (first, end) in enumerate(self.parsed.sentences):
-            own = (self.authors | self._relatives).intersection(self.mention_at[first:end])
-            if end - first > SENTENCE_TOKENS or not own:
+            people = (self.authors | self._relatives).intersection(self.mention_at[first:end])
+            if end - first > SENTENCE_TOKENS or not people:
                 continue
             for relation in self.read_sentence(sentence, first, end):
                 if self._is_about_author(relation):
@@ -272,12 +269,14 @@ class _AuthorReader(RelationReader):
             if kind and is_now and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
                 yield from ((verb, kind, noun) for noun in self.find_conjuncts(child))
         if self.parsed.lowers[verb] in FORMS_OF_BE:
-            yield from self._find_complements(verb, "comes_from", "from", "location")
+            for noun in self._find_complements(verb, "from", "location"):
+                yield verb, "comes_from", noun
         for state in (verb, *self.parsed.children[verb]):
-            relation = _STATES.get(self.parsed.lowers[state])
-            if relation and (state == verb or self.parsed.deps[state] == "acomp"):
-                complements = self._find_complements(state, *relation)
-                yield from ((verb, kind_of_state, noun) for _, kind_of_state, noun in complements)
+            word = self.parsed.lowers[state]
+            if word in _STATES and (state == verb or self.parsed.deps[state] == "acomp"):
+                state_kind, preposition, target_type = _STATES[word]
+                for noun in self._find_complements(state, preposition, target_type):
+                    yield verb, state_kind, noun
 
     def _has_auxiliary(self, verb: int, word: str) -> bool:
         return any(self.parsed.lowers[child] == word for child in self.parsed.children[verb])
@@ -289,9 +288,9 @@ class _AuthorReader(RelationReader):
         return kind == "plays" or labels.isdisjoint(_DETERMINERS)
 
     def _find_complements(
-        self, state: int, kind: str, preposition: str, target_type: str | None
-    ) -> Iterator[tuple[int, str, int]]:
-        """Yield state, relation and noun of "allergic to nuts", "born in Leeds"."""
+        self, state: int, preposition: str, target_type: str | None
+    ) -> Iterator[int]:
+        """Yield the nouns after a state: "allergic to nuts", "born in Leeds"."""
         for child in self.parsed.children[state]:
             nouns: list[int] = []
             if self.parsed.deps[child] == "prep" and self.parsed.lowers[child] == preposition:
@@ -303,6 +302,6 @@ class _AuthorReader(RelationReader):
             for noun in nouns:
                 for conjunct in self.find_conjuncts(noun):
                     mention = self.mention_at[conjunct]
-                    found_type = self.spans[mention].type if mention >= 0 else None
-                    if target_type in {None, found_type}:
-                        yield state, kind, conjunct
+                    mention_type = self.spans[mention].type if mention >= 0 else None
+                    if target_type in {None, mention_type}:
+                        yield conjunct

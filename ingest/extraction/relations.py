@@ -11,6 +11,7 @@ from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     SUBJECT_LABELS,
 )
 from mcp_context_persistence.ingest.extraction.modality import Stance
+from mcp_context_persistence.ingest.extraction.modality_words import FORMS_OF_BE
 from mcp_context_persistence.ingest.extraction.name_layouts import find_layout_relations
 from mcp_context_persistence.ingest.extraction.noun_relations import DESCRIPTION_RULES, Statement
 from mcp_context_persistence.ingest.extraction.relation_verbs import (
@@ -34,9 +35,6 @@ _COOCCURRENCES_PER_SENTENCE = 10
 _COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
 SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
 
-FORMS_OF_BE = frozenset(
-    {"be", "am", "is", "are", "was", "were", "'s", "’s", "'m", "’m", "'re", "’re", "being", "been"}
-)
 # What "was" states is over: "was the head of Acme". Unlike this, founding Acme is an event.
 _STATES = frozenset(
     {

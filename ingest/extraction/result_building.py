@@ -101,9 +101,13 @@ def _relate_to_author(mention: Mention, relations: Iterable[Relation]) -> tuple[
     kind = get_noun_relation(mention.name.lower().rpartition(" ")[2], "of") or "knows"
     ends = (mention.entity_id, AUTHOR_ID)
     source, target = reversed(ends) if kind in SYMMETRIC_RELATIONS else ends
-    evidence = next(one for one in relations if mention.entity_id in {one.source, one.target})
+    template = next(
+        relation
+        for relation in relations
+        if mention.entity_id in {relation.source, relation.target}
+    )
     relation = replace(
-        evidence, source=source, type=kind, target=target, modality=ASSERTED, polarity=POSITIVE
+        template, source=source, type=kind, target=target, modality=ASSERTED, polarity=POSITIVE
     )
     return author, relation
 
