@@ -93,7 +93,7 @@ class InstructionSentence:
 def find_instructions(text: str) -> list[InstructionSentence]:
     """Return the instructions, preferences and facts of a user's message, in their order."""
     text = text[:CHARACTERS_READ]
-    if not TRIGGER.search(text):
+    if not TRIGGER.search(text.lower()):
         return []
     found = (
         instruction
@@ -110,7 +110,7 @@ def describe_instruction(text: str, kind: Kind, topic: str | None) -> Instructio
 
 def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | None:
     original = text[source.start : source.end]
-    if len(original) > MAX_CHARACTERS * 4 or not TRIGGER.search(source.plain):
+    if len(original) > MAX_CHARACTERS * 4 or not TRIGGER.search(source.plain.lower()):
         return None
     sentence = mask_quotes(original).replace("’", "'")
     for rule, match in _match_rules(sentence):
