@@ -177,9 +177,8 @@ class CueReader(SentenceForms):
         is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
         for child, cue in self.find_cues(verb):
             is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
-            if is_past and (is_once or self._is_end_of_time(child, cue)):
-                return "past"
-            if is_state and self._is_bygone(child, cue):
+            is_ended = is_past and (is_once or self._is_end_of_time(child, cue))
+            if is_ended or (is_state and self._is_bygone(child, cue)):
                 return "past"
             if tag in _PRESENT_TAGS and self._is_future(child, cue):
                 return "planned"
@@ -209,7 +208,8 @@ class CueReader(SentenceForms):
         if dep == "prep" and self.parsed.children[token] and word != "as":
             noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
             is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
-            return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
+            is_bygone = is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
+            return is_bygone or self.is_period(token)
         if dep == "advcl":
             return self._is_past_form(token) and not cues.isdisjoint(_DURING)
         if dep in NOMINAL_SUBJECTS:
@@ -238,7 +238,8 @@ class CueReader(SentenceForms):
             previous, following = (self.parsed.lowers[i : i + 1] for i in (child - 1, child + 1))
             if word == "if" and following == ["only"]:
                 return "wished"
-            if (word == "whether" and dep != "advcl") or (word == "if" and dep in _COMPLEMENTS):
+            is_own = dep != "advcl" or self.parsed.heads[child] == verb
+            if (word == "whether" and is_own) or (word == "if" and dep in _COMPLEMENTS):
                 return "asked"
             if word in get_words("conditionals") or (word == "like" and dep == "advcl"):
                 return "supposed"

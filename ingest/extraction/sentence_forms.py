@@ -28,6 +28,7 @@ _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 _OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
 _TITLE_TOKENS = 12
+_RANGES = frozenset({"to", "until", "till", "and", "through"})
 _FUTURE = frozenset({"will", "'ll", "’ll", "wo", "shall"})
 
 
@@ -170,7 +171,8 @@ class SentenceForms:
         first, _ = self.find_sentence(token)
         if self.parsed.words[first - 1 : first] == [":"]:
             first, _ = self.find_sentence(first - 1)
-        for section, tokens in (("nouns", _HEADING_TOKENS), ("labels", _LABEL_TOKENS)):
+        for section in ("nouns", "labels", "adjectives"):
+            tokens = _LABEL_TOKENS if section == "labels" else _HEADING_TOKENS
             words = self.parsed.lowers[first : min(first + tokens, token)]
             heading = words[: words.index(":")] if ":" in words else []
             modalities = get_modalities(section)
@@ -182,7 +184,8 @@ class SentenceForms:
         """Return whether a token is in the quoted title of a work: 'the song "X loves Y"'."""
         for quote in range(token, max(0, token - _TITLE_TOKENS), -1):
             if self.parsed.words[quote] in _OPENING_QUOTES:
-                return self.parsed.lowers[quote - 1] in get_words("titled")
+                is_subject = self.parsed.deps[token] in _SUBJECTS  # '"X loves Y" is a lie'
+                return is_subject or self.parsed.lowers[quote - 1] in get_words("titled")
         return False
 
     def read_closing(self, token: int) -> str:
@@ -190,6 +193,8 @@ class SentenceForms:
         first, end = self.find_sentence(token)
         words = [word for word in self.parsed.lowers[max(first, end - 6) : end] if word not in ".!"]
         text = " ".join(words)
+        if text.endswith(" or not") and "whether" not in self.parsed.lowers[first:end]:
+            return "asked"
         for closing, modality in get_modalities("closings").items():
             if text.endswith((f", {closing}", f"- {closing}", " /s")):
                 return modality
@@ -269,7 +274,20 @@ class SentenceForms:
         if word == "as":
             return not get_words("young_people").isdisjoint(cues)
         is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
-        return word in {"then", "when"} and is_back
+        return (word in {"then", "when"} and is_back) or word in get_words("first_stage")
+
+    def is_period(self, preposition: int) -> bool:
+        """Return whether a phrase limits a time: "for three years", "from 2010 to 2014"."""
+        word = self.parsed.lowers[preposition]
+        nouns = [i for i in self.parsed.children[preposition] if self.parsed.deps[i] == "pobj"]
+        if word == "for":
+            spans = get_words("spans_of_time")
+            return any(self.parsed.lowers[noun].removesuffix("s") in spans for noun in nouns)
+        return word in {"from", "between"} and any(
+            self.parsed.tags[noun] == "CD"
+            and not _RANGES.isdisjoint(self.parsed.lowers[noun + 1 : noun + 2])
+            for noun in nouns
+        )
 
     def is_legal(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
@@ -289,7 +307,11 @@ class SentenceForms:
             return following[1:] not in (["of"], [","])
         phrase = [preposition]
         for token in phrase:
-            if self.parsed.lowers[token].removesuffix("s") in get_words("fiction"):
+            word = self.parsed.lowers[token]
+            is_setting = word in get_words("settings")
+            if word.removesuffix("s") in get_words("fiction") or (
+                is_setting and get_words("unreal") & self.list_cues(token)
+            ):
                 return True
             children = (
                 i
