@@ -43,8 +43,12 @@ class ComplementReader(CueReader):
         """Return what a noun makes of what it says: "the notion that", but "the fact that"."""
         is_noun = self.parsed.tags[noun] in {"NN", "NNS"}
         word, facts = self.parsed.lowers[noun], get_words("factive_nouns")
-        is_fact = word in facts or word.removesuffix("s") in facts
-        return "supposed" if is_noun and not is_fact and "that" in self.list_cues(token) else ""
+        if not is_noun or "that" not in self.list_cues(token):
+            return ""
+        if word not in facts and word.removesuffix("s") not in facts:
+            return "supposed"
+        # Nothing above counts: "in view of the fact that"
+        return FACTIVE if word == "fact" and self.parsed.deps[noun] == "pobj" else ""
 
     def _classify_infinitive(self, noun: int) -> str:
         """Return what a noun makes of an infinitive: "the right to use"."""
@@ -67,7 +71,15 @@ class ComplementReader(CueReader):
             if self.read_level(token).modality == "asked":
                 return "asked"
             is_news = word == "guess" and self.parsed.lowers[verb + 1 : verb + 2] == ["what"]
-            if is_news or (word in get_verb_forms("factive") and not has_to):
+            is_reason = self.parsed.tags[verb] in {"VBG", "VBN"} and (
+                word in get_words("premises_of_facts") and self.find_subject(verb) < 0
+            )
+            is_informing = word in get_words("informing") and self.is_imperative(verb)
+            is_informing = (
+                is_informing and not self.has_negation(verb) and "that" in self.list_cues(token)
+            )
+            is_factive = word in get_verb_forms("factive") and not has_to
+            if is_news or is_reason or is_informing or is_factive:
                 return FACTIVE
         section = "verbs_before_to" if has_to else "verbs_before_clauses"
         modality = get_modalities(section).get(word, self.classify_word(verb))

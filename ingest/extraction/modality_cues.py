@@ -32,13 +32,6 @@ _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
 _COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
 _CLAUSES = _COMPLEMENTS | {"advcl", "conj", "parataxis", "relcl"}
 _PHRASE_DEPTH = 12
-_EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
-_UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
-    f"{quantifier}{noun}"
-    for quantifier in ("every", "any")
-    for noun in ("thing", "one", "body", "where")
-}
-_NOMINAL_TAGS = frozenset({"DT", "PDT", "NN", "NNS", "JJ", "RB", "IN", "PRP", "CD", ","})
 
 
 class Reading(NamedTuple):
@@ -108,6 +101,8 @@ class CueReader(SentenceForms):
         subject = self.find_subject(verb)
         if subject < 0:
             return False
+        if any(self._is_denying_phrase(child) for child, _ in self.find_cues(subject)):
+            return True  # "Kafka by no means uses it"
         word = self.parsed.lowers[subject]
         return word in get_words("negative_pronouns") or (
             (is_governor or word == "one")
@@ -361,21 +356,6 @@ class CueReader(SentenceForms):
             verb = self.parsed.heads[verb]
             yield verb
 
-    def _is_exception(self, first: int) -> bool:
-        """Return whether a phrase is what "everything but" or "all cities except" leaves out.
-
-        Args:
-            first: The first token of the phrase.
-        """
-        if first == 0 or self.parsed.lowers[first - 1] not in _EXCEPTIONS:
-            return False
-        token = first - 2
-        while token >= 0 and self.parsed.tags[token] in _NOMINAL_TAGS:
-            if self.parsed.lowers[token] in _UNIVERSALS:
-                return True
-            token -= 1
-        return False
-
     def _is_phrase_denied(self, token: int) -> bool:
         lowers, denials = self.parsed.lowers, get_words("denying_prepositions")
         if lowers[token] in denials:
@@ -390,7 +370,7 @@ class CueReader(SentenceForms):
                 return True
             if self.parsed.deps[child] in _MODIFIERS:
                 first = min(first, child)
-        if self._is_exception(first):
+        if self.is_exception(first):
             return True
         if self.parsed.deps[token] == "conj":
             between = set(lowers[self.parsed.heads[token] + 1 : token])

@@ -173,7 +173,10 @@ class GovernorReader(ComplementReader):
         if self.has_mark(token) or self.has_to(token):
             return True
         subject = self.find_subject(token)
-        objects = [i for i in self.parsed.children[token] if self.parsed.deps[i] in _OBJECTS]
+        children = self.parsed.children[token]
+        objects = [i for i in children if self.parsed.deps[i] in _OBJECTS]
+        if "that" not in self.list_cues(token):  # "the feeling Ada lives in Oslo"
+            objects += [i for i in children if self.parsed.deps[i] == "prep"]
         is_relative = subject < 0 or self.parsed.tags[subject] in {"WP", "WDT"}
         # In "the odds that it uses X", the parser takes "that" for a second object.
         is_noun = bool(self.classify_word(noun)) or (
@@ -222,7 +225,10 @@ class GovernorReader(ComplementReader):
         """Return what a conjunction makes of a clause: "Rumor has it that", "What breaks when"."""
         cues = self.list_cues(token)
         if "that" in cues:
-            return self.classify_subject(head)
+            # "I find it unlikely that"
+            is_adjective = self.parsed.tags[head] == "JJ" and self.parsed.deps[head] == "ccomp"
+            by_adjective = self.classify_word(head) if is_adjective else ""
+            return self.classify_subject(head) or by_adjective
         is_question = "what" in self.list_cues(head) and self.parsed.tags[head] in {"VBZ", "VBP"}
         return "supposed" if "when" in cues and is_question else ""
 

@@ -28,8 +28,16 @@ _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 _OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
 _TITLE_TOKENS = 12
+_DUTIES = frozenset({"must", "should", "need", "ought"})
 _RANGES = frozenset({"to", "until", "till", "and", "through"})
 _FUTURE = frozenset({"will", "'ll", "’ll", "wo", "shall"})
+_EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
+_UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
+    f"{quantifier}{noun}"
+    for quantifier in ("every", "any")
+    for noun in ("thing", "one", "body", "where")
+}
+_NOMINAL_TAGS = frozenset({"DT", "PDT", "NN", "NNS", "JJ", "RB", "IN", "PRP", "CD", ","})
 
 
 class SentenceForms:
@@ -176,7 +184,8 @@ class SentenceForms:
             words = self.parsed.lowers[first : min(first + tokens, token)]
             heading = words[: words.index(":")] if ":" in words else []
             modalities = get_modalities(section)
-            if modality := next(filter(None, map(modalities.get, heading)), ""):
+            modality = next(filter(None, map(modalities.get, heading)), "")
+            if modality and (modality != "past" or len(heading) == 1):  # "Old:"
                 return modality
         return ""
 
@@ -193,8 +202,12 @@ class SentenceForms:
         first, end = self.find_sentence(token)
         words = [word for word in self.parsed.lowers[max(first, end - 6) : end] if word not in ".!"]
         text = " ".join(words)
-        if text.endswith(" or not") and "whether" not in self.parsed.lowers[first:end]:
+        is_open = "whether" not in self.parsed.lowers[first:end] and words[-3:-2] != ["it"]
+        if text.endswith(" or not") and is_open:
             return "asked"
+        tails = get_modalities("tails")
+        if tail := next((tails[tail] for tail in tails if text.endswith(f" {tail}")), ""):
+            return tail
         for closing, modality in get_modalities("closings").items():
             if text.endswith((f", {closing}", f"- {closing}", " /s")):
                 return modality
@@ -235,7 +248,8 @@ class SentenceForms:
             return "reported" if self.parsed.lowers[first - 1 : first + 1] == ["or", "so"] else ""
         is_inserted = "," in self.parsed.words[max(0, first - 1) : first + 1]
         if not (dep == "parataxis" or (dep == "ccomp" and is_inserted)) or any(
-            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[verb]
+            self.parsed.deps[child] in _OBJECTS and self.parsed.lowers[child] != "it"
+            for child in self.parsed.children[verb]
         ):
             return ""
         subject = self.find_subject(verb)
@@ -260,13 +274,16 @@ class SentenceForms:
         word = self.parsed.lowers[conjunction]
         main = self.parsed.heads[self.parsed.heads[conjunction]]
         is_soon = word == "as" and self.parsed.lowers[conjunction - 1 : conjunction] == ["soon"]
-        is_instruction = word == "before" and self.find_subject(main) < 0
+        is_instruction = word == "before" and (
+            self.find_subject(main) < 0 or not self.list_cues(main).isdisjoint(_DUTIES)
+        )
         if word in {"when", "after", "before"}:  # "When Ada joins X, we will be four"
             is_request = self.parsed.heads[main] == main and self.is_imperative(main)
             verbs = (main, *self.parsed.children[main])
             is_future = any(not self.list_cues(i).isdisjoint(_FUTURE) for i in verbs)
             is_instruction |= is_request or is_future
-        return is_soon or is_instruction or word in {"once", "until", "till"}
+        is_limit = word == "when" and self.parsed.lowers[conjunction - 1 : conjunction] == ["only"]
+        return is_soon or is_instruction or is_limit or word in {"once", "until", "till"}
 
     def is_back_then(self, token: int) -> bool:
         """Return whether a word names a time that is over: "back then", "as a child"."""
@@ -320,4 +337,19 @@ class SentenceForms:
                 and self.parsed.tags[i][0] != "V"
             )
             phrase += islice(children, _PHRASE_TOKENS - len(phrase))
+        return False
+
+    def is_exception(self, first: int) -> bool:
+        """Return whether a phrase is what "everything but" or "all cities except" leaves out.
+
+        Args:
+            first: The first token of the phrase.
+        """
+        if first == 0 or self.parsed.lowers[first - 1] not in _EXCEPTIONS:
+            return False
+        token = first - 2
+        while token >= 0 and self.parsed.tags[token] in _NOMINAL_TAGS:
+            if self.parsed.lowers[token] in _UNIVERSALS:
+                return True
+            token -= 1
         return False
