@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.results import Mention
 
+_LONGEST = 500
 _MARKED = re.compile(
-    r"(?:^|\n)[ \t>]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?P<planned>(?:\[ ?\]|[☐⬜🔲])[^\n]*)"
-    r"|(?P<past>~~[^~\n]{1,500}~~)"
+    r"(?m:^)[ \t>]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?P<planned>(?:\[ ?\]|[☐⬜🔲])[^\n]*)"
+    rf"|(?P<past>~~[^~\n]{{1,{_LONGEST}}}~~)"
 )
 # A text without any of these has no marks.
 _SIGNS = ("[]", "[ ]", "~~", "☐", "⬜", "🔲")
@@ -26,10 +27,11 @@ class LineMark(NamedTuple):
 
 
 def find_line_marks(text: str, start: int, end: int) -> list[LineMark]:
-    """Return the marks in a part of a text."""
+    """Return the marks in a part of a text, and those that reach into it."""
     if not any(sign in text for sign in _SIGNS):
         return []
+    begin, last = max(0, start - _LONGEST), min(len(text), end + _LONGEST)
     return [
         LineMark(*match.span(match.lastgroup or 0), match.lastgroup or "")
-        for match in _MARKED.finditer(text, start, end)
+        for match in _MARKED.finditer(text, begin, last)
     ]

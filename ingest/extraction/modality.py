@@ -88,6 +88,14 @@ class ModalityReader(GovernorReader):
 
         What describes a noun is true whatever the sentence says about it.
         """
+        noun = end
+        while self.parsed.deps[noun] in {"pobj", "prep", "compound"}:
+            noun = self.parsed.heads[noun]
+        subject = self.parsed.heads[noun]
+        copula = self.parsed.heads[subject]
+        is_inverted = copula < subject < noun and self.parsed.lowers[copula] in FORMS_OF_BE
+        if is_inverted and "," not in self.parsed.words[subject:noun]:
+            return self.assess(copula)  # "At no time was Ada a member of Acme"
         modality = self.read_phrase(end)
         first, last = self.find_sentence(end)
         is_asked = self.parsed.words[last - 1] == "?" and not any(

@@ -79,6 +79,7 @@ class ComplementReader(CueReader):
                 is_informing and not self.has_negation(verb) and "that" in self.list_cues(token)
             )
             is_factive = word in get_verb_forms("factive") and not has_to
+            is_factive |= self._is_left_unmentioned(verb)
             if is_news or is_reason or is_informing or is_factive:
                 return FACTIVE
         section = "verbs_before_to" if has_to else "verbs_before_clauses"
@@ -92,6 +93,14 @@ class ComplementReader(CueReader):
         if modality == "reported" and is_bare:
             return "" if dep == "xcomp" else "requested"  # "suggested that Kafka use Redis"
         return modality or (self.classify_subject(verb) if dep == "ccomp" else "")
+
+    def _is_left_unmentioned(self, verb: int) -> bool:
+        """Return whether a verb says that a fact was kept back: "forgot to mention that"."""
+        if self.parsed.lowers[verb] not in get_verb_forms("mentioning"):
+            return False
+        above = self.parsed.heads[verb]
+        is_left = self.has_to(verb) and self.parsed.lowers[above] in get_verb_forms("cancelling")
+        return is_left or self.read_level(verb, is_governor=True).is_negative
 
     def classify_by_context(self, verb: int, *, has_to: bool) -> str | None:
         """Return the modality of verbs for which other words than the complement decide."""

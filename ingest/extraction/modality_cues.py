@@ -309,7 +309,7 @@ class CueReader(SentenceForms):
                 break
             cues = self.list_cues(token)
             is_former = self.parsed.lowers[max(0, token - 2) : token] == ["ex", "-"]
-            if is_former or not cues.isdisjoint({"former", "once"}):
+            if is_former or not cues.isdisjoint({"former", "once", "then"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)

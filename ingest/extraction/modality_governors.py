@@ -160,8 +160,11 @@ class GovernorReader(ComplementReader):
         """
         above, cues = self.parsed.heads[noun], self.list_cues(noun)
         is_future = self.parsed.lowers[noun] in get_words("moments") and "the" in cues
-        if is_future and self.parsed.tags[verb] in {"VBZ", "VBP"} and len(cues) <= _TIME_CUES:
-            return self.find_subject(verb) in self.names
+        if is_future and len(cues) <= _TIME_CUES:
+            is_open = not get_words("possible").isdisjoint(self.list_cues(verb))
+            is_open |= self.parsed.tags[verb] in {"VBZ", "VBP"}
+            subject = self.find_subject(verb)
+            return is_open and subject >= 0 and self.parsed.tags[subject] not in {"WP", "WDT"}
         is_order = self.parsed.deps[noun] == "dobj" and self.is_imperative(above)
         if is_order and not cues.isdisjoint({"a", "an"}):
             following = set(self.parsed.lowers[noun + 1 : noun + 3])

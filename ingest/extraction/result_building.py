@@ -123,7 +123,7 @@ def _build_relations(
     """Return the relations of a segment between different entities."""
     relations = []
     begin, last = segment.map_position(0), segment.map_position(max(0, len(segment.text) - 1))
-    marks = find_line_marks(text, begin, last + len("s~~")) if candidates else []
+    marks = find_line_marks(text, begin, last) if candidates else []
     for candidate in candidates:
         source, target = mentions[candidate.source], mentions[candidate.target]
         if source.entity_id == target.entity_id:

@@ -170,6 +170,8 @@ class SentenceForms:
         words_before = [i for i in self.parsed.lowers[first:token] if i not in _BULLETS]
         if words_before[:1] in (["todo"], ["fixme"], ["]"]):
             return "planned"
+        if words_before[:1] == ["come"] and self.parsed.words[first + 2 : first + 3] == [","]:
+            return "planned"  # "Come May, Ada works for Acme"
         if self.parsed.tags[first] == "TO" and self.find_subject(token) < 0:
             return "requested"  # "To let Kafka use Redis, set the driver"
         return opening or ("supposed" if is_role or (is_condition and not is_name) else "")

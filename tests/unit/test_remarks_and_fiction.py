@@ -328,6 +328,12 @@ def test_the_word_above_a_clause_says_how_it_is_meant(
         ("Before Orion Foods buys Delta Mills, we must talk.", "supposed", "positive"),
         ("- [ ] Orion Foods owns Delta Mills", "planned", "positive"),
         ("☐ Orion Foods owns Delta Mills", "planned", "positive"),
+        ("~~Orion Foods owns Delta Mills~~", "past", "positive"),
+        ("At no time was Anna Kowalska a member of Orion Foods.", "denied", "negative"),
+        ("Come September, Orion Foods buys Delta Mills.", "planned", "positive"),
+        ("In the series, Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("Anna Kowalska, then the head of Orion Foods, signed.", "past", "positive"),
+        ("The day Orion Foods can buy Delta Mills is far off.", "supposed", "positive"),
         ("We know this: ~~Orion Foods owns Delta Mills~~", "past", "positive"),
     ],
 )
@@ -362,6 +368,8 @@ def test_the_form_of_a_sentence_says_how_it_is_meant(
         "In view of the fact that Orion Foods owns Delta Mills, we stop.",
         "Inform Anna Kowalska that Orion Foods owns Delta Mills.",
         "He reminded me that Orion Foods owns Delta Mills.",
+        "I forgot to mention that Orion Foods owns Delta Mills.",
+        "Nobody told me that Orion Foods owns Delta Mills.",
         "The day before: Orion Foods bought Delta Mills.",
     ],
 )
