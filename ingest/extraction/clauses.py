@@ -1,10 +1,15 @@
 """The subjects and objects of verbs, and what follows prepositions."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     SOFTWARE_TYPES,
     SUBJECT_LABELS,
+)
+from mcp_context_persistence.ingest.extraction.modality_words import get_modalities
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    get_words as get_modality_words,
 )
 from mcp_context_persistence.ingest.extraction.references import (
     PERSONAL_PRONOUNS,
@@ -25,6 +30,12 @@ _ADVERBIAL_LABELS = frozenset({"advmod", "dep", "intj", "npadvmod"})
 _SUBJECT_TYPES = SOFTWARE_TYPES | {"organization", "person", "product"}
 
 
+@cache
+def _list_attitudes() -> frozenset[str]:
+    """Return the adjectives whose infinitive has their subject: "is happy to live in Oslo"."""
+    return get_modality_words("glad") | get_modalities("adjectives").keys()
+
+
 class ClauseReader(ReferenceReader):
     """Finds what the verbs of one text are about."""
 
@@ -38,16 +49,27 @@ class ClauseReader(ReferenceReader):
                     return self._resolve_subject(child, verb)
             head, dep = self.parsed.heads[verb], self.parsed.deps[verb]
             if dep in {"acl", "relcl"}:
-                return self.find_mentions(head), CLAUSE_RULE
+                agents = self._find_agents_of_infinitive(verb, head)
+                return agents or self.find_mentions(head), CLAUSE_RULE
             opening = self._find_opening_name(verb)
             if opening >= 0:
                 return [opening], CLAUSE_RULE
-            if dep not in _SUBJECT_SHARING or head == verb:
+            is_attitude = dep == "acomp" and self.parsed.lowers[verb] in _list_attitudes()
+            if not (dep in _SUBJECT_SHARING or is_attitude) or head == verb:
                 break
             verb = head
             while self.parsed.deps[verb] == "prep" and not self.parsed.tags[verb].startswith("VB"):
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
+
+    def _find_agents_of_infinitive(self, verb: int, noun: int) -> list[int]:
+        """Return who is to do what a noun is about: "negotiations for Acme to buy Globex"."""
+        to = next((i for i in self.parsed.children[verb] if self.parsed.tags[i] == "TO"), 0)
+        is_agent = any(
+            self.parsed.lowers[child] == "for" and to - 1 in self.parsed.children[child]
+            for child in self.parsed.children[noun]
+        )
+        return self.find_mentions(to - 1) if to > 0 and is_agent else []
 
     def _find_opening_name(self, verb: int) -> int:
         """Return the name before a verb that the parser took for an adverb, or -1.

@@ -3,21 +3,18 @@
 A predicate is read together with everything that governs it, up to the root of the sentence.
 "Nobody said that Kafka plans to use Redis" has three levels: "use", "plans", "said". At each level,
 the words around it count (`modality_cues`), and what it makes of the level below
-(`modality_governors`): "plans" makes a plan of it, "said" a report, and "know" leaves a fact. At
-the root, the form of the sentence counts (`sentence_forms`).
+(`modality_complements`): "plans" makes a plan of it, "said" a report, and "know" leaves a fact.
+`modality_governors` finds the next level. At the root, the form of the sentence counts
+(`sentence_forms`).
 """
 
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction import rule_data
+from mcp_context_persistence.ingest.extraction.modality_complements import FACTIVE, PREMISE
 from mcp_context_persistence.ingest.extraction.modality_cues import Reading
-from mcp_context_persistence.ingest.extraction.modality_governors import (
-    FACTIVE,
-    PREMISE,
-    Governor,
-    GovernorReader,
-)
+from mcp_context_persistence.ingest.extraction.modality_governors import Governor, GovernorReader
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
     get_modalities,
@@ -91,7 +88,20 @@ class ModalityReader(GovernorReader):
 
         What describes a noun is true whatever the sentence says about it.
         """
-        return Stance(self.read_phrase(end) or ASSERTED)
+        noun = end
+        while self.parsed.deps[noun] in {"pobj", "prep", "compound"}:
+            noun = self.parsed.heads[noun]
+        subject = self.parsed.heads[noun]
+        copula = self.parsed.heads[subject]
+        is_inverted = copula < subject < noun and self.parsed.lowers[copula] in FORMS_OF_BE
+        if is_inverted and "," not in self.parsed.words[subject:noun]:
+            return self.assess(copula)  # "At no time was Ada a member of Acme"
+        modality = self.read_phrase(end)
+        first, last = self.find_sentence(end)
+        is_asked = self.parsed.words[last - 1] == "?" and not any(
+            self.parsed.tags[i].startswith("VB") for i in range(first, last)
+        )
+        return Stance(modality or ("asked" if is_asked else ASSERTED))  # "Ada: head of Acme?"
 
     def assess_object(self, verb: int) -> Stance:
         """Return what a verb says of its object alone: "lacks a cache", "quit the firm"."""
@@ -142,7 +152,7 @@ class ModalityReader(GovernorReader):
         if not is_event or self._is_failure(predicate):
             return "nearly" if is_event else ""
         if self.parsed.lowers[predicate] in FORMS_OF_BE:
-            return self._classify_copula(predicate, token)  # "a merger of A and B is unlikely"
+            return self.classify_copula(predicate, token)  # "a merger of A and B is unlikely"
         is_passive = self.parsed.deps[token] == "nsubjpass"
         return self.classify_word(predicate) if is_passive else ""
 
@@ -223,9 +233,9 @@ class ModalityReader(GovernorReader):
             below: The level below it, or the same.
         """
         modality, is_negative = reading
-        closing = self.read_closing(root)
-        is_negative ^= closing == "denied"
-        opening = self.read_opening(root) or (closing if closing != "denied" else "")
+        forms = (self.read_opening(root), self.read_closing(root))
+        is_negative ^= "denied" in forms
+        opening = next((form for form in forms if form not in {"", "denied"}), "")
         if opening:
             return Reading(modality or opening, is_negative)
         if self.is_question(root):
@@ -235,5 +245,7 @@ class ModalityReader(GovernorReader):
         is_request = self.is_imperative(root) and (
             not is_reported_clause or self.parsed.lowers[root] in get_words("causative")
         )
-        modality = modality or self.read_heading(root) or ("requested" if is_request else "")
-        return Reading(modality, is_negative)
+        heading = self.read_heading(root)
+        if heading == "denied":  # "Myth: Kafka uses Redis"
+            return Reading(modality, not is_negative)
+        return Reading(modality or heading or ("requested" if is_request else ""), is_negative)

@@ -32,13 +32,6 @@ _SHARED_SUBJECT = frozenset({"conj", "xcomp", "advcl", "pcomp", "prep"})
 _COMPLEMENTS = frozenset({"ccomp", "pcomp", "csubj"})
 _CLAUSES = _COMPLEMENTS | {"advcl", "conj", "parataxis", "relcl"}
 _PHRASE_DEPTH = 12
-_EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
-_UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
-    f"{quantifier}{noun}"
-    for quantifier in ("every", "any")
-    for noun in ("thing", "one", "body", "where")
-}
-_NOMINAL_TAGS = frozenset({"DT", "PDT", "NN", "NNS", "JJ", "RB", "IN", "PRP", "CD", ","})
 
 
 class Reading(NamedTuple):
@@ -108,6 +101,8 @@ class CueReader(SentenceForms):
         subject = self.find_subject(verb)
         if subject < 0:
             return False
+        if any(self._is_denying_phrase(child) for child, _ in self.find_cues(subject)):
+            return True  # "Kafka by no means uses it"
         word = self.parsed.lowers[subject]
         return word in get_words("negative_pronouns") or (
             (is_governor or word == "one")
@@ -177,9 +172,8 @@ class CueReader(SentenceForms):
         is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
         for child, cue in self.find_cues(verb):
             is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
-            if is_past and (is_once or self._is_end_of_time(child, cue)):
-                return "past"
-            if is_state and self._is_bygone(child, cue):
+            is_ended = is_past and (is_once or self._is_end_of_time(child, cue))
+            if is_ended or (is_state and self._is_bygone(child, cue)):
                 return "past"
             if tag in _PRESENT_TAGS and self._is_future(child, cue):
                 return "planned"
@@ -209,7 +203,8 @@ class CueReader(SentenceForms):
         if dep == "prep" and self.parsed.children[token] and word != "as":
             noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
             is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
-            return is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
+            is_bygone = is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
+            return is_bygone or self.is_period(token)
         if dep == "advcl":
             return self._is_past_form(token) and not cues.isdisjoint(_DURING)
         if dep in NOMINAL_SUBJECTS:
@@ -238,7 +233,8 @@ class CueReader(SentenceForms):
             previous, following = (self.parsed.lowers[i : i + 1] for i in (child - 1, child + 1))
             if word == "if" and following == ["only"]:
                 return "wished"
-            if (word == "whether" and dep != "advcl") or (word == "if" and dep in _COMPLEMENTS):
+            is_own = dep != "advcl" or self.parsed.heads[child] == verb
+            if (word == "whether" and is_own) or (word == "if" and dep in _COMPLEMENTS):
                 return "asked"
             if word in get_words("conditionals") or (word == "like" and dep == "advcl"):
                 return "supposed"
@@ -313,7 +309,7 @@ class CueReader(SentenceForms):
                 break
             cues = self.list_cues(token)
             is_former = self.parsed.lowers[max(0, token - 2) : token] == ["ex", "-"]
-            if is_former or not cues.isdisjoint({"former", "once"}):
+            if is_former or not cues.isdisjoint({"former", "once", "then"}):
                 return "past"
             if not adverbs.keys().isdisjoint(cues):
                 return next(adverbs[cue] for cue in sorted(cues) if cue in adverbs)
@@ -360,21 +356,6 @@ class CueReader(SentenceForms):
             verb = self.parsed.heads[verb]
             yield verb
 
-    def _is_exception(self, first: int) -> bool:
-        """Return whether a phrase is what "everything but" or "all cities except" leaves out.
-
-        Args:
-            first: The first token of the phrase.
-        """
-        if first == 0 or self.parsed.lowers[first - 1] not in _EXCEPTIONS:
-            return False
-        token = first - 2
-        while token >= 0 and self.parsed.tags[token] in _NOMINAL_TAGS:
-            if self.parsed.lowers[token] in _UNIVERSALS:
-                return True
-            token -= 1
-        return False
-
     def _is_phrase_denied(self, token: int) -> bool:
         lowers, denials = self.parsed.lowers, get_words("denying_prepositions")
         if lowers[token] in denials:
@@ -389,7 +370,7 @@ class CueReader(SentenceForms):
                 return True
             if self.parsed.deps[child] in _MODIFIERS:
                 first = min(first, child)
-        if self._is_exception(first):
+        if self.is_exception(first):
             return True
         if self.parsed.deps[token] == "conj":
             between = set(lowers[self.parsed.heads[token] + 1 : token])

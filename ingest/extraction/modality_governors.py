@@ -2,20 +2,21 @@
 
 from typing import NamedTuple
 
-from mcp_context_persistence.ingest.extraction.modality_cues import CueReader
+from mcp_context_persistence.ingest.extraction.modality_complements import (
+    PREMISE,
+    ComplementReader,
+)
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
-    get_modalities,
     get_verb_forms,
     get_words,
 )
 
-FACTIVE = "factive"  # The clause is a fact, whatever is said about the governor: "did not know".
-PREMISE = "premise"  # Nothing above counts: "Suppose Kafka uses Redis".
-_SUBORDINATE = frozenset({"relcl", "csubj", "csubjpass", "appos", "meta"})
+_SUBORDINATE = frozenset({"acl", "relcl", "csubj", "csubjpass", "appos", "meta"})
 _OBJECTS = frozenset({"dobj", "ccomp", "xcomp", "attr"})
 _NONFINITE_TAGS = frozenset({"VB", "VBG", "VBN"})
 _SEPARATORS = frozenset({"but", "yet", ";", "so"})
+_TIME_CUES = 2  # "the time Ada joins X", but not "the first time Ada joins X"
 _PREPOSITIONAL = frozenset({"prep", "agent", "pcomp", "pobj"})
 
 
@@ -35,14 +36,15 @@ class Governor(NamedTuple):
     has_own_level: bool = True
 
 
-class GovernorReader(CueReader):
+class GovernorReader(ComplementReader):
     """Finds what governs the predicates of one text."""
 
     def find_governor(self, token: int) -> Governor | None:
         """Return the level above a predicate, or None for the predicate of a main clause."""
         head, dep = self.parsed.heads[token], self.parsed.deps[token]
         stands_alone = dep == "ccomp" and token < head and self._stands_alone(token, head)
-        if head == token or dep == "parataxis" or stands_alone:
+        is_labeled = dep in _SUBORDINATE and ":" in self.parsed.words[head + 1 : token]
+        if head == token or dep == "parataxis" or stands_alone or is_labeled:
             return None
         if dep == "conj":
             return self._find_governor_of_conjunct(token, head)
@@ -71,13 +73,6 @@ class GovernorReader(CueReader):
         )
         return to - 1 if to > 0 and is_object and self.classify_word(to - 1) else -1
 
-    def classify_word(self, token: int) -> str:
-        """Return the modality that a word gives to its complement, or an empty string."""
-        word, tag = self.parsed.lowers[token], self.parsed.tags[token]
-        section = {"N": "nouns", "V": "verbs", "M": "verbs"}.get(tag[0], "adjectives")
-        modality = get_modalities(section).get(word, "")
-        return modality or (get_modalities("adjectives").get(word, "") if tag == "VBN" else "")
-
     def _stands_alone(self, token: int, head: int) -> bool:
         """Return whether a clause is joined to the next one by a comma or semicolon only."""
         has_object = any(
@@ -85,7 +80,7 @@ class GovernorReader(CueReader):
             for child in self.parsed.children[head]
         )
         return (
-            (has_object or not self._classify(head, token))
+            (has_object or not self.classify_complement(head, token))
             and self.find_subject(token) >= 0
             and not self.has_mark(token)
         )
@@ -94,6 +89,8 @@ class GovernorReader(CueReader):
         between = self.parsed.lowers[head:token]
         if self.find_subject(token) >= 0:
             is_separate = not _SEPARATORS.isdisjoint(between)
+            # "Remember, Ada runs it"
+            is_separate |= between[:1] == [","] and self.is_imperative(head)
             return None if is_separate else Governor(head, has_own_level=False)
         # "Plans to sell X and buy Y", but not "does not sell X and buys Y".
         tag = self.parsed.tags[token]
@@ -124,7 +121,7 @@ class GovernorReader(CueReader):
         if is_fragment and self.is_question(token):
             return Governor(modality="asked")  # "Question: who owns it?"
         if self.parsed.lowers[head] == "it":
-            return Governor(head, self._classify(head, token))  # "Rumor has it that"
+            return Governor(head, self.classify_complement(head, token))  # "Rumor has it that"
         if self._is_focus_of_cleft(head):
             return Governor(self.parsed.heads[head])
         if "where" in self.list_cues(token) and self.parsed.lowers[head] in get_words("settings"):
@@ -132,6 +129,7 @@ class GovernorReader(CueReader):
         if self._is_bygone_time(head, token):
             return Governor(modality="past")
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
+        is_unknown |= self._is_unreal_noun(head, token)
         is_negative = self.parsed.deps[token] == "relcl" and self.has_negation(head)
         return Governor(modality="supposed" if is_unknown else "", is_negative=is_negative)
 
@@ -155,16 +153,39 @@ class GovernorReader(CueReader):
             and (word in FORMS_OF_BE or word in get_verb_forms("states"))
         )
 
+    def _is_unreal_noun(self, noun: int, verb: int) -> bool:
+        """Return whether a clause tells of a case or a time to come, or of what is to be made up.
+
+        For example: "in the event that", "by the time Ada runs it", "Write a story in which".
+        """
+        above, cues = self.parsed.heads[noun], self.list_cues(noun)
+        is_future = self.parsed.lowers[noun] in get_words("moments") and "the" in cues
+        if is_future and len(cues) <= _TIME_CUES:
+            is_open = not get_words("possible").isdisjoint(self.list_cues(verb))
+            is_open |= self.parsed.tags[verb] in {"VBZ", "VBP"}
+            subject = self.find_subject(verb)
+            return is_open and subject >= 0 and self.parsed.tags[subject] not in {"WP", "WDT"}
+        is_order = self.parsed.deps[noun] == "dobj" and self.is_imperative(above)
+        if is_order and not cues.isdisjoint({"a", "an"}):
+            following = set(self.parsed.lowers[noun + 1 : noun + 3])
+            return not following.isdisjoint({"where", "which"})
+        return self.parsed.deps[noun] == "pobj" and bool(self.read_hedge(above))
+
     def _is_complement(self, token: int, noun: int) -> bool:
         """Return whether a clause says what a noun means: "plan to use", "feeling it uses X"."""
         if self.has_mark(token) or self.has_to(token):
             return True
         subject = self.find_subject(token)
-        is_complete = any(
-            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[token]
-        )
+        children = self.parsed.children[token]
+        objects = [i for i in children if self.parsed.deps[i] in _OBJECTS]
+        if "that" not in self.list_cues(token):  # "the feeling Ada lives in Oslo"
+            objects += [i for i in children if self.parsed.deps[i] == "prep"]
         is_relative = subject < 0 or self.parsed.tags[subject] in {"WP", "WDT"}
-        return bool(self.classify_word(noun)) and is_complete and not is_relative
+        # In "the odds that it uses X", the parser takes "that" for a second object.
+        is_noun = bool(self.classify_word(noun)) or (
+            len(objects) > 1 and self.parsed.lowers[objects[0]] == "that"
+        )
+        return is_noun and bool(objects) and not is_relative
 
     def _find_governor_of_noun_clause(self, token: int, noun: int) -> Governor:
         """Return the level above the complement of a noun: "the plan to use", "the claim that"."""
@@ -191,7 +212,7 @@ class GovernorReader(CueReader):
             return Governor(head, modality)
         if self.parsed.tags[token] == "VB" and not has_to and not has_mark:
             return None if self.is_imperative(token) else Governor()
-        modality = self._classify(head, token)
+        modality = self.classify_complement(head, token)
         if "if" in self.list_cues(token):
             if self._is_preferred(head):
                 return Governor(head, "wished")
@@ -207,7 +228,10 @@ class GovernorReader(CueReader):
         """Return what a conjunction makes of a clause: "Rumor has it that", "What breaks when"."""
         cues = self.list_cues(token)
         if "that" in cues:
-            return self._classify_subject(head)
+            # "I find it unlikely that"
+            is_adjective = self.parsed.tags[head] == "JJ" and self.parsed.deps[head] == "ccomp"
+            by_adjective = self.classify_word(head) if is_adjective else ""
+            return self.classify_subject(head) or by_adjective
         is_question = "what" in self.list_cues(head) and self.parsed.tags[head] in {"VBZ", "VBP"}
         return "supposed" if "when" in cues and is_question else ""
 
@@ -216,10 +240,7 @@ class GovernorReader(CueReader):
         is_pleasant = self.parsed.lowers[verb] in get_verb_forms(
             "verbs_of_preference"
         ) or not get_words("pleasant").isdisjoint(self.list_cues(verb))
-        return is_pleasant and self._has_would(verb)
-
-    def _has_would(self, verb: int) -> bool:
-        return not self.list_cues(verb).isdisjoint({"would", "'d", "’d"})
+        return is_pleasant and self.has_would(verb)
 
     def _find_governor_of_gerund(self, preposition: int) -> Governor:
         """Return the level above a gerund: "without using", "dreams of using"."""
@@ -231,6 +252,7 @@ class GovernorReader(CueReader):
         }:
             words.append(parsed.lowers[governor])
             governor = parsed.heads[governor]
+        words += self.list_cues(preposition)  # "instead of using"
         if words[0] == "against" or not get_words("denying_prepositions").isdisjoint(words):
             return Governor(is_negative=True)
         if words[0] in get_words("temporal_prepositions"):
@@ -265,7 +287,7 @@ class GovernorReader(CueReader):
     def _build_governor(self, head: int, token: int) -> Governor:
         if any(word == "until" and self._is_negated(child) for child, word in self.find_cues(head)):
             return Governor()  # "It was not until May that"
-        modality, verb = self._classify(head, token), self.parsed.heads[head]
+        modality, verb = self.classify_complement(head, token), self.parsed.heads[head]
         is_predicative = self.parsed.deps[head] in {"acomp", "advmod"}
         if not is_predicative or self.parsed.lowers[verb] not in FORMS_OF_BE:
             return Governor(head, modality)
@@ -275,87 +297,3 @@ class GovernorReader(CueReader):
         if self.parsed.lowers[head] == "sure":
             modality = "supposed"
         return Governor(verb, modality)
-
-    def _classify(self, head: int, token: int) -> str:
-        """Return what a word makes of a clause or verb that depends on it."""
-        word = self.parsed.lowers[head]
-        if word in FORMS_OF_BE:
-            return self._classify_copula(head, token)
-        if word in get_words("conditionals"):
-            return PREMISE
-        if word == "it":
-            return self._classify_subject(self.parsed.heads[head])  # "Rumor has it that"
-        if not self.parsed.tags[head].startswith("VB"):
-            is_excess = self.has_to(token) and "too" in self.list_cues(head)
-            if is_excess:
-                return "denied"  # "too small to buy"
-            return (
-                self._classify_infinitive(head)
-                if self.has_to(token)
-                else (self.classify_word(head))
-            )
-        return self._classify_verb(head, token)
-
-    def _classify_infinitive(self, noun: int) -> str:
-        """Return what a noun makes of an infinitive: "the right to use"."""
-        word = self.parsed.lowers[noun]
-        modality = get_modalities("nouns_before_to").get(word) or self.classify_word(noun)
-        # "Ada longs to lead it": the parser takes the verb for a noun.
-        is_verb = self.parsed.heads[noun] == noun and self.parsed.tags[noun] == "NNS"
-        return modality or (get_modalities("verbs").get(word, "") if is_verb else "")
-
-    def _classify_verb(self, verb: int, token: int) -> str:
-        word, dep, has_to = self.parsed.lowers[verb], self.parsed.deps[token], self.has_to(token)
-        modality = "" if self.is_outstanding(token) else None  # "has yet to", not "has to"
-        if modality is None:
-            modality = self.classify_by_context(verb, has_to=has_to)
-        if modality is not None:
-            return modality
-        if dep == "ccomp":
-            if self.read_level(token).modality == "asked":
-                return "asked"
-            is_news = word == "guess" and self.parsed.lowers[verb + 1 : verb + 2] == ["what"]
-            if is_news or (word in get_verb_forms("factive") and not has_to):
-                return FACTIVE
-        section = "verbs_before_to" if has_to else "verbs_before_clauses"
-        modality = get_modalities(section).get(word, self.classify_word(verb))
-        is_bare = self.parsed.tags[token] == "VB" and not has_to and not self.has_auxiliary(token)
-        if modality == "reported" and is_bare:
-            return "" if dep == "xcomp" else "requested"  # "suggested that Kafka use Redis"
-        return modality or (self._classify_subject(verb) if dep == "ccomp" else "")
-
-    def classify_by_context(self, verb: int, *, has_to: bool) -> str | None:
-        """Return the modality of verbs for which other words than the complement decide."""
-        word, cues = self.parsed.lowers[verb], self.list_cues(verb)
-        if word in {"used", "use"} and has_to:
-            deps = {self.parsed.deps[child] for child in self.parsed.children[verb]}
-            return "past" if deps.isdisjoint({"auxpass", "dobj"}) else ""
-        if word in get_verb_forms("verbs_of_preference"):
-            return "wished" if self._has_would(verb) else ""
-        phrasal_verbs = get_modalities("phrasal_verbs")
-        for particle in sorted(cues):
-            if f"{word} {particle}" in phrasal_verbs:
-                return phrasal_verbs[f"{word} {particle}"]
-        if word in get_words("conditional_imperatives") and self.is_let(verb):
-            return PREMISE
-        return None
-
-    def _classify_subject(self, verb: int) -> str:
-        """Return what the subject makes of a clause: "the rumor goes that", "the film shows"."""
-        subject = self.find_subject(verb)
-        word = self.parsed.lowers[subject] if subject >= 0 else ""
-        is_fiction = word.removesuffix("s") in get_words("fiction") and subject not in self.names
-        return "supposed" if is_fiction else get_modalities("nouns").get(word, "")
-
-    def _classify_copula(self, verb: int, token: int) -> str:
-        """Return what "is" makes of its complement: "is false that", "the plan is to"."""
-        for child in self.parsed.children[verb]:
-            dep = self.parsed.deps[child]
-            if child == token or dep not in {"acomp", "attr", "prep", "advmod", "nsubj", "csubj"}:
-                continue
-            modality = self.classify_word(child)
-            if modality:
-                return modality
-        # "Acme is to buy Globex", but not "the trick is to use Redis".
-        is_arranged = self.has_to(token) and self.find_subject(verb) in self.names
-        return "planned" if is_arranged else ""

@@ -123,7 +123,9 @@ class _LayoutReader:
         person = self._mention_at[lines[0].first]
         organization = -1
         for line in lines:
-            if line.end - line.first > _LINE_TOKENS:
+            # "Ada Holm: head of Acme?" asks.
+            is_asked = self._parsed.words[line.end - 1] == "?"
+            if is_asked or line.end - line.first > _LINE_TOKENS:
                 return
             for token in range(line.first, line.end):
                 mention, kind = self._mention_at[token], self._get_kind(token)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from mcp_context_persistence.ingest.extraction.author_statements import find_author_statements
+from mcp_context_persistence.ingest.extraction.line_marks import find_line_marks
 from mcp_context_persistence.ingest.extraction.mentions import (
     Sentence,
     build_mention,
@@ -52,7 +53,7 @@ def build_results(
             for mention in mentions
         ]
     candidates = find_relations(parsed, spans)
-    return mentions, _build_relations(segment, candidates, mentions, sentences)
+    return mentions, _build_relations(segment, text, candidates, mentions, sentences)
 
 
 def read_author(
@@ -70,7 +71,7 @@ def read_author(
     ]
     used = {end for candidate in candidates for end in (candidate.source, candidate.target)}
     new_mentions = [mentions[index] for index in sorted(used) if all_spans[index] not in spans]
-    relations = _build_relations(segment, candidates, mentions, sentences)
+    relations = _build_relations(segment, text, candidates, mentions, sentences)
     for mention in new_mentions.copy():
         if mention.extractor == RELATIVE_RULE:
             author, relation = _relate_to_author(mention, relations)
@@ -114,15 +115,23 @@ def _relate_to_author(mention: Mention, relations: Iterable[Relation]) -> tuple[
 
 def _build_relations(
     segment: Segment,
-    candidates: Iterable[RelationCandidate],
+    text: str,
+    candidates: Sequence[RelationCandidate],
     mentions: list[Mention],
     sentences: list[Sentence],
 ) -> list[Relation]:
     """Return the relations of a segment between different entities."""
     relations = []
+    begin, last = segment.map_position(0), segment.map_position(max(0, len(segment.text) - 1))
+    marks = find_line_marks(text, begin, last) if candidates else []
     for candidate in candidates:
         source, target = mentions[candidate.source], mentions[candidate.target]
         if source.entity_id == target.entity_id:
+            continue
+        modality = candidate.modality
+        if modality == ASSERTED:
+            modality = next((i.modality for i in marks if i.has_both(source, target)), modality)
+        if modality != candidate.modality and candidate.type == "related_to":
             continue
         sentence = sentences[candidate.sentence]
         relations.append(
@@ -135,7 +144,7 @@ def _build_relations(
                 start=segment.map_position(sentence.start),
                 end=segment.map_position(sentence.end - 1) + 1,
                 extractor=candidate.rule,
-                modality=candidate.modality,
+                modality=modality,
                 polarity=candidate.polarity,
             )
         )

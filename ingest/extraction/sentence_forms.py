@@ -28,7 +28,16 @@ _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 _OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
 _TITLE_TOKENS = 12
+_DUTIES = frozenset({"must", "should", "need", "ought"})
+_RANGES = frozenset({"to", "until", "till", "and", "through"})
 _FUTURE = frozenset({"will", "'ll", "’ll", "wo", "shall"})
+_EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
+_UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
+    f"{quantifier}{noun}"
+    for quantifier in ("every", "any")
+    for noun in ("thing", "one", "body", "where")
+}
+_NOMINAL_TAGS = frozenset({"DT", "PDT", "NN", "NNS", "JJ", "RB", "IN", "PRP", "CD", ","})
 
 
 class SentenceForms:
@@ -161,6 +170,8 @@ class SentenceForms:
         words_before = [i for i in self.parsed.lowers[first:token] if i not in _BULLETS]
         if words_before[:1] in (["todo"], ["fixme"], ["]"]):
             return "planned"
+        if words_before[:1] == ["come"] and self.parsed.words[first + 2 : first + 3] == [","]:
+            return "planned"  # "Come May, Ada works for Acme"
         if self.parsed.tags[first] == "TO" and self.find_subject(token) < 0:
             return "requested"  # "To let Kafka use Redis, set the driver"
         return opening or ("supposed" if is_role or (is_condition and not is_name) else "")
@@ -170,11 +181,13 @@ class SentenceForms:
         first, _ = self.find_sentence(token)
         if self.parsed.words[first - 1 : first] == [":"]:
             first, _ = self.find_sentence(first - 1)
-        for section, tokens in (("nouns", _HEADING_TOKENS), ("labels", _LABEL_TOKENS)):
+        for section in ("nouns", "labels", "adjectives"):
+            tokens = _LABEL_TOKENS if section == "labels" else _HEADING_TOKENS
             words = self.parsed.lowers[first : min(first + tokens, token)]
             heading = words[: words.index(":")] if ":" in words else []
             modalities = get_modalities(section)
-            if modality := next(filter(None, map(modalities.get, heading)), ""):
+            modality = next(filter(None, map(modalities.get, heading)), "")
+            if modality and (modality != "past" or len(heading) == 1):  # "Old:"
                 return modality
         return ""
 
@@ -182,7 +195,8 @@ class SentenceForms:
         """Return whether a token is in the quoted title of a work: 'the song "X loves Y"'."""
         for quote in range(token, max(0, token - _TITLE_TOKENS), -1):
             if self.parsed.words[quote] in _OPENING_QUOTES:
-                return self.parsed.lowers[quote - 1] in get_words("titled")
+                is_subject = self.parsed.deps[token] in _SUBJECTS  # '"X loves Y" is a lie'
+                return is_subject or self.parsed.lowers[quote - 1] in get_words("titled")
         return False
 
     def read_closing(self, token: int) -> str:
@@ -190,6 +204,12 @@ class SentenceForms:
         first, end = self.find_sentence(token)
         words = [word for word in self.parsed.lowers[max(first, end - 6) : end] if word not in ".!"]
         text = " ".join(words)
+        is_open = "whether" not in self.parsed.lowers[first:end] and words[-3:-2] != ["it"]
+        if text.endswith(" or not") and is_open:
+            return "asked"
+        tails = get_modalities("tails")
+        if tail := next((tails[tail] for tail in tails if text.endswith(f" {tail}")), ""):
+            return tail
         for closing, modality in get_modalities("closings").items():
             if text.endswith((f", {closing}", f"- {closing}", " /s")):
                 return modality
@@ -230,7 +250,8 @@ class SentenceForms:
             return "reported" if self.parsed.lowers[first - 1 : first + 1] == ["or", "so"] else ""
         is_inserted = "," in self.parsed.words[max(0, first - 1) : first + 1]
         if not (dep == "parataxis" or (dep == "ccomp" and is_inserted)) or any(
-            self.parsed.deps[child] in _OBJECTS for child in self.parsed.children[verb]
+            self.parsed.deps[child] in _OBJECTS and self.parsed.lowers[child] != "it"
+            for child in self.parsed.children[verb]
         ):
             return ""
         subject = self.find_subject(verb)
@@ -255,13 +276,16 @@ class SentenceForms:
         word = self.parsed.lowers[conjunction]
         main = self.parsed.heads[self.parsed.heads[conjunction]]
         is_soon = word == "as" and self.parsed.lowers[conjunction - 1 : conjunction] == ["soon"]
-        is_instruction = word == "before" and self.find_subject(main) < 0
+        is_instruction = word == "before" and (
+            self.find_subject(main) < 0 or not self.list_cues(main).isdisjoint(_DUTIES)
+        )
         if word in {"when", "after", "before"}:  # "When Ada joins X, we will be four"
             is_request = self.parsed.heads[main] == main and self.is_imperative(main)
             verbs = (main, *self.parsed.children[main])
             is_future = any(not self.list_cues(i).isdisjoint(_FUTURE) for i in verbs)
             is_instruction |= is_request or is_future
-        return is_soon or is_instruction or word in {"once", "until", "till"}
+        is_limit = word == "when" and self.parsed.lowers[conjunction - 1 : conjunction] == ["only"]
+        return is_soon or is_instruction or is_limit or word in {"once", "until", "till"}
 
     def is_back_then(self, token: int) -> bool:
         """Return whether a word names a time that is over: "back then", "as a child"."""
@@ -269,7 +293,20 @@ class SentenceForms:
         if word == "as":
             return not get_words("young_people").isdisjoint(cues)
         is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
-        return word in {"then", "when"} and is_back
+        return (word in {"then", "when"} and is_back) or word in get_words("first_stage")
+
+    def is_period(self, preposition: int) -> bool:
+        """Return whether a phrase limits a time: "for three years", "from 2010 to 2014"."""
+        word = self.parsed.lowers[preposition]
+        nouns = [i for i in self.parsed.children[preposition] if self.parsed.deps[i] == "pobj"]
+        if word == "for":
+            spans = get_words("spans_of_time")
+            return any(self.parsed.lowers[noun].removesuffix("s") in spans for noun in nouns)
+        return word in {"from", "between"} and any(
+            self.parsed.tags[noun] == "CD"
+            and not _RANGES.isdisjoint(self.parsed.lowers[noun + 1 : noun + 2])
+            for noun in nouns
+        )
 
     def is_legal(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
@@ -289,7 +326,11 @@ class SentenceForms:
             return following[1:] not in (["of"], [","])
         phrase = [preposition]
         for token in phrase:
-            if self.parsed.lowers[token].removesuffix("s") in get_words("fiction"):
+            word = self.parsed.lowers[token]
+            is_setting = word in get_words("settings")
+            if word.removesuffix("s") in get_words("fiction") or (
+                is_setting and get_words("unreal") & self.list_cues(token)
+            ):
                 return True
             children = (
                 i
@@ -298,4 +339,19 @@ class SentenceForms:
                 and self.parsed.tags[i][0] != "V"
             )
             phrase += islice(children, _PHRASE_TOKENS - len(phrase))
+        return False
+
+    def is_exception(self, first: int) -> bool:
+        """Return whether a phrase is what "everything but" or "all cities except" leaves out.
+
+        Args:
+            first: The first token of the phrase.
+        """
+        if first == 0 or self.parsed.lowers[first - 1] not in _EXCEPTIONS:
+            return False
+        token = first - 2
+        while token >= 0 and self.parsed.tags[token] in _NOMINAL_TAGS:
+            if self.parsed.lowers[token] in _UNIVERSALS:
+                return True
+            token -= 1
         return False

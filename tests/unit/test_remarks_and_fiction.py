@@ -260,3 +260,125 @@ def test_what_is_said_of_the_one_in_focus_counts(
 )
 def test_times_to_come_and_chances_are_no_facts(extractor: Extractor, text: str) -> None:
     assert not read(extractor, text).relations
+
+
+@pytest.mark.parametrize(
+    ("text", "modality", "polarity"),
+    [
+        ("The notion that Orion Foods owns Delta Mills is widespread.", "supposed", "positive"),
+        ("The odds that Orion Foods owns Delta Mills are slim.", "supposed", "positive"),
+        ("In the event that Orion Foods buys Delta Mills, we stop.", "supposed", "positive"),
+        ("The day Orion Foods buys Delta Mills is the day I quit.", "supposed", "positive"),
+        ("The model made up that Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("The bot hallucinated that Orion Foods owns Delta Mills.", "reported", "positive"),
+        ("I pray that Orion Foods buys Delta Mills.", "wished", "positive"),
+        ("See to it that Orion Foods buys Delta Mills.", "requested", "positive"),
+        ("Orion Foods is allowed to buy Delta Mills.", "supposed", "positive"),
+        ("It is too early for Orion Foods to buy Delta Mills.", "denied", "negative"),
+        ("It is not the case that Orion Foods owns Delta Mills.", "denied", "negative"),
+        ("Negotiations for Orion Foods to buy Delta Mills are under way.", "supposed", "positive"),
+        ("I find it unlikely that Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("Orion Foods refrains from buying Delta Mills.", "denied", "negative"),
+        ("Orion Foods is obliged to buy Delta Mills.", "requested", "positive"),
+        ("I get the impression Anna Kowalska lives in Berlin.", "supposed", "positive"),
+        ("It's an open question whether Orion Foods owns Delta Mills.", "asked", "positive"),
+    ],
+)
+def test_the_word_above_a_clause_says_how_it_is_meant(
+    extractor: Extractor, text: str, modality: str, polarity: str
+) -> None:
+    extraction = read(extractor, text)
+    assert not extraction.relations
+    (relation,) = extraction.unasserted
+    assert (relation.source, relation.target) in {
+        ("orion_foods", "delta_mills"),
+        ("anna_kowalska", "Berlin"),
+    }
+    assert (relation.modality, relation.polarity) == (modality, polarity)
+
+
+@pytest.mark.parametrize(
+    ("text", "modality", "polarity"),
+    [
+        ("False: Orion Foods owns Delta Mills.", "denied", "negative"),
+        ("Myth: Orion Foods owns Delta Mills.", "denied", "negative"),
+        ("Goal: Anna Kowalska lives in Berlin.", "planned", "positive"),
+        ("Expected: Orion Foods owns Delta Mills.", "planned", "positive"),
+        ("Joke: Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("Orion Foods owns Delta Mills or not", "asked", "positive"),
+        ("Orion Foods owns Delta Mills, not.", "denied", "negative"),
+        ("Anna Kowalska: head of Orion Foods?", "asked", "positive"),
+        ("On paper Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("In a perfect world Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("Over my dead body Orion Foods owns Delta Mills.", "denied", "negative"),
+        ("Write a test in which Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ('"Orion Foods owns Delta Mills" is a lie.', "denied", "negative"),
+        ('The sentence "Orion Foods owns Delta Mills" is short.', "supposed", "positive"),
+        ("prob Orion Foods owns Delta Mills", "supposed", "positive"),
+        ("Orion Foods owns Delta Mills in theory.", "supposed", "positive"),
+        ("Orion Foods owns Delta Mills (not confirmed).", "supposed", "positive"),
+        ("Orion Foods owns Delta Mills my ass", "denied", "negative"),
+        ("Orion Foods by no means owns Delta Mills.", "denied", "negative"),
+        ("Orion Foods, rumor has it, owns Delta Mills.", "reported", "positive"),
+        ("Old: Orion Foods owns Delta Mills", "past", "positive"),
+        ("Fake news: Orion Foods owns Delta Mills.", "denied", "negative"),
+        ('Translate "Orion Foods owns Delta Mills".', "supposed", "positive"),
+        ("It's time Orion Foods bought Delta Mills.", "wished", "positive"),
+        ("We cheer only when Orion Foods buys Delta Mills.", "supposed", "positive"),
+        ("Before Orion Foods buys Delta Mills, we must talk.", "supposed", "positive"),
+        ("- [ ] Orion Foods owns Delta Mills", "planned", "positive"),
+        ("☐ Orion Foods owns Delta Mills", "planned", "positive"),
+        ("~~Orion Foods owns Delta Mills~~", "past", "positive"),
+        ("At no time was Anna Kowalska a member of Orion Foods.", "denied", "negative"),
+        ("Come September, Orion Foods buys Delta Mills.", "planned", "positive"),
+        ("In the series, Orion Foods owns Delta Mills.", "supposed", "positive"),
+        ("Anna Kowalska, then the head of Orion Foods, signed.", "past", "positive"),
+        ("The day Orion Foods can buy Delta Mills is far off.", "supposed", "positive"),
+        ("We know this: ~~Orion Foods owns Delta Mills~~", "past", "positive"),
+    ],
+)
+def test_the_form_of_a_sentence_says_how_it_is_meant(
+    extractor: Extractor, text: str, modality: str, polarity: str
+) -> None:
+    extraction = read(extractor, text)
+    assert not extraction.relations
+    (relation,) = extraction.unasserted
+    assert (relation.modality, relation.polarity) == (modality, polarity)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The fact that Orion Foods owns Delta Mills helps us.",
+        "The proof that Orion Foods owns Delta Mills is here.",
+        "It surprised me that Orion Foods owns Delta Mills.",
+        "Keep in mind that Orion Foods owns Delta Mills.",
+        "They spotted that Orion Foods owns Delta Mills.",
+        "Orion Foods owns Delta Mills if you didn't know.",
+        "Orion Foods cannot help owning Delta Mills.",
+        "Orion Foods is proud to own Delta Mills.",
+        "Remember, Orion Foods owns Delta Mills.",
+        "We are happy that Orion Foods owns Delta Mills.",
+        "The first time Orion Foods bought Delta Mills, we cheered.",
+        "Orion Foods owns Delta Mills whether you like it or not.",
+        "Orion Foods owns Delta Mills, believe it or not.",
+        "- [x] Orion Foods owns Delta Mills",
+        "Orion Foods owns Delta Mills.\n- [ ] call ~~Anna Kowalska~~ Jan Nowak",
+        "Seeing that Orion Foods owns Delta Mills, we stop.",
+        "In view of the fact that Orion Foods owns Delta Mills, we stop.",
+        "Inform Anna Kowalska that Orion Foods owns Delta Mills.",
+        "He reminded me that Orion Foods owns Delta Mills.",
+        "I forgot to mention that Orion Foods owns Delta Mills.",
+        "Nobody told me that Orion Foods owns Delta Mills.",
+        "The day before: Orion Foods bought Delta Mills.",
+    ],
+)
+def test_a_fact_under_such_a_word_stays_a_fact(extractor: Extractor, text: str) -> None:
+    types = {relation.type for relation in read(extractor, text).relations}
+    assert "owns" in types
+
+
+def test_what_something_else_was_done_instead_of_is_denied(extractor: Extractor) -> None:
+    extraction = read(extractor, "Instead of using Redis, Gitea left.")
+    assert not extraction.relations
+    assert [relation.modality for relation in extraction.unasserted] == ["denied"]
