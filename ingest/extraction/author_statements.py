@@ -7,18 +7,24 @@ author, and nothing is related to the author because both are in one sentence.
 import re
 from collections.abc import Iterator, Sequence
 
+from mcp_context_persistence.ingest.extraction.author_clauses import (
+    DEGREES,
+    DRUG,
+    FORMS_OF_I,
+    JOBS,
+    POSSESSIVES,
+    SAME_AS,
+    STATES,
+    AuthorClauseReader,
+)
 from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NOUNS_FOR_PEOPLE,
     SUBJECT_LABELS,
 )
-from mcp_context_persistence.ingest.extraction.modality_words import FORMS_OF_BE
-from mcp_context_persistence.ingest.extraction.noun_relations import (
-    SYMMETRIC_RELATIONS,
-    Statement,
-)
-from mcp_context_persistence.ingest.extraction.relation_verbs import find_lemma, inflect_verbs
-from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS, RelationReader
+from mcp_context_persistence.ingest.extraction.noun_relations import SYMMETRIC_RELATIONS
+from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_verbs
+from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS
 from mcp_context_persistence.ingest.extraction.results import (
     AUTHOR_RULE,
     RELATIVE_RULE,
@@ -28,11 +34,15 @@ from mcp_context_persistence.ingest.extraction.results import (
     Tier,
 )
 
-_OBJECT_RULE = "concept:word"
+# Rules of objects that are no mention yet, by their types.
+_OBJECT_RULES = {
+    "concept": "concept:word",
+    "organization": "context:organization",
+    "person": "context:person",
+}
 
-_POSSESSIVES = frozenset({"my", "My", "our", "Our"})
-_PRONOUNS = frozenset({"I", "we", "We"})
-_FIRST_PERSON = re.compile(r"\b(?:I|[Ww]e|[Mm]y|[Oo]ur)\b")
+_PRONOUNS = FORMS_OF_I | {"we", "We"}
+_FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur)\b")
 # "Our director" leads others, too, but "our neighbor" is known to the author.
 _KINDS_OF_OUR = frozenset({"family_of", "knows", "marries", "lives_in", "migrates_to"})
 # What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
@@ -45,16 +55,6 @@ _KINDS = frozenset(
 )
 _KINDS_WITH_CONCEPTS = frozenset({"owns"})
 _KINDS_WITH_LOCATIONS = frozenset({"migrates_to", "moves_to", "comes_from"})
-# Only "I play the cello" and "I'm taking ibuprofen", not "I took it" or "while playing".
-_VERBS = {"play": "plays", "prefer": "prefers", "take": "takes"}
-# After "I'm": relation, preposition and type of the target, None for any.
-_STATES: dict[str, tuple[str, str, str | None]] = {
-    "allergic": ("allergic_to", "to", None),
-    "intolerant": ("intolerant_to", "to", None),
-    "based": ("located_in", "in", "location"),
-    "born": ("born_in", "in", "location"),
-    "engaged": ("engaged_to", "to", "person"),
-}
 _TELLING_WORDS = inflect_verbs(
     frozenset(
         {
@@ -63,23 +63,14 @@ _TELLING_WORDS = inflect_verbs(
             *("marry", "own", "possess", "acquire", "buy", "purchase", "found", "establish"),
             *("start", "launch", "lead", "head", "direct", "chair", "manage", "oversee"),
             *("supervise", "coordinate", "belong", "sit", "serve", "meet", "befriend", "know"),
-            *("collaborate", "play", "prefer", "take", "base"),
+            *("collaborate", "play", "prefer", "take", "base", "quit", "leave", "resign", "run"),
+            *("teach", "attend", "go", "cofound"),
         }
     )
-) | {"married", "from", *_STATES}
+) | {"married", "from", "member", *STATES, *JOBS, *DEGREES}
 _LABELS_OF_NAMES = frozenset({"appos", "compound", "conj"})
 # "My sister is Anna Berg", "my boss is called Marcus Lind".
 _VERBS_BEFORE_NAMES = frozenset({"is", "'s", "’s", "was", "called", "named"})
-_TAGS = frozenset({"NN", "NNS", "NNP", "NNPS", "VB"})
-# "I take ibuprofen", but not "I take the bus", "I take your point" or "I take part".
-_DETERMINERS = frozenset({"det", "poss"})
-_OBJECTS_OF_IDIOMS = frozenset(
-    {
-        *("part", "care", "place", "time", "notes", "turns", "pictures", "photos", "breaks", "it"),
-        *("walks", "classes", "lessons", "courses", "steps", "screenshots", "questions", "calls"),
-        *("orders", "leave", "responsibility", "action", "advantage", "over", "issue", "stock"),
-    }
-)
 
 
 def find_author_statements(
@@ -108,18 +99,23 @@ def find_author_statements(
     all_spans = _add_spans(_add_spans(names, relative_spans), spans)
     author_spans = [
         EntityCandidate(start, end, "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0)
-        for start, end, word in zip(parsed.starts, parsed.ends, parsed.words, strict=True)
-        if word in _PRONOUNS or word in _POSSESSIVES
+        for start, end, word, tag in zip(
+            parsed.starts, parsed.ends, parsed.words, parsed.tags, strict=True
+        )
+        if (word in _PRONOUNS or word in POSSESSIVES) and tag.startswith("PRP")
     ]
     all_spans = _add_spans(all_spans, author_spans)
+    reader = _AuthorReader(parsed, all_spans)
     object_spans = [
         EntityCandidate(
-            parsed.starts[first], parsed.ends[last], "concept", _OBJECT_RULE, Tier.NOUN_PHRASE
+            parsed.starts[first], parsed.ends[last], kind, _OBJECT_RULES[kind], Tier.NOUN_PHRASE
         )
-        for first, last in _AuthorReader(parsed, all_spans).find_object_nouns()
+        for first, last, kind in reader.find_new_objects()
     ]
-    all_spans = _add_spans(all_spans, object_spans)
-    relations = list(_AuthorReader(parsed, all_spans).read())
+    if object_spans:
+        all_spans = _add_spans(all_spans, object_spans)
+        reader = _AuthorReader(parsed, all_spans)
+    relations = list(reader.read())
     return (all_spans, relations) if relations else ([], [])
 
 
@@ -128,11 +124,27 @@ def _may_tell(parsed: ParsedText) -> bool:
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
         relatives = (head, *parsed.children[head]) if word in _PRONOUNS else ()
-        if any(parsed.lowers[relative] in _TELLING_WORDS for relative in relatives):
+        if any(
+            parsed.lowers[relative] in _TELLING_WORDS or _is_on_drug(parsed, relative)
+            for relative in relatives
+        ):
             return True
-        if word in _POSSESSIVES and parsed.lowers[head] in NOUNS_FOR_PEOPLE:
+        if word in POSSESSIVES and (
+            parsed.lowers[head] == "name" or parsed.lowers[head] in NOUNS_FOR_PEOPLE
+        ):
+            return True
+        if word in FORMS_OF_I and any(
+            parsed.deps[child] == "attr" and parsed.tags[child] == "NNP"
+            for child in parsed.children[head]
+        ):
             return True
     return False
+
+
+def _is_on_drug(parsed: ParsedText, token: int) -> bool:
+    return parsed.lowers[token] == "on" and any(
+        DRUG.fullmatch(parsed.lowers[child]) for child in parsed.children[token]
+    )
 
 
 def _find_relatives(parsed: ParsedText) -> Iterator[tuple[int, int]]:
@@ -146,10 +158,17 @@ def _find_relatives(parsed: ParsedText) -> Iterator[tuple[int, int]]:
             and parsed.deps[noun] in SUBJECT_LABELS
             and parsed.tags[noun] == "NN"
             and parsed.lowers[noun] in NOUNS_FOR_PEOPLE
-            and parsed.lowers[parsed.heads[noun]] not in _VERBS_BEFORE_NAMES
+            and not _is_before_name(parsed, parsed.heads[noun])
             and not any(parsed.deps[child] in _LABELS_OF_NAMES for child in parsed.children[noun])
         ):
-            yield token, noun
+            is_in_law = parsed.lowers[noun + 1 : noun + 3] == ["in", "law"]
+            yield token, noun + 2 if is_in_law else noun
+
+
+def _is_before_name(parsed: ParsedText, verb: int) -> bool:
+    return parsed.lowers[verb] in _VERBS_BEFORE_NAMES and any(
+        parsed.deps[child] in {"attr", "oprd"} for child in parsed.children[verb]
+    )
 
 
 def _add_spans(
@@ -164,53 +183,72 @@ def _add_spans(
     return sorted([*spans, *free])
 
 
-class _AuthorReader(RelationReader):
+class _AuthorReader(AuthorClauseReader):
     """Reads what the author of one text says about themself."""
 
-    def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
-        super().__init__(parsed, spans)
-        self.authors = frozenset(
-            index for index, span in enumerate(spans) if span.rule == AUTHOR_RULE
-        )
-        self._relatives = frozenset(
-            index for index, span in enumerate(spans) if span.rule == RELATIVE_RULE
-        )
-
     def read(self) -> Iterator[RelationCandidate]:
-        """Yield the relations, sentence by sentence."""
+        """Yield the relations, sentence by sentence, each once."""
         for sentence, (first, end) in enumerate(self.parsed.sentences):
-            people = (self.authors | self._relatives).intersection(self.mention_at[first:end])
+            people = self.people.intersection(self.mention_at[first:end])
             if end - first > SENTENCE_TOKENS or not people:
                 continue
-            for relation in self.read_sentence(sentence, first, end):
-                if self._is_about_author(relation):
-                    yield self._begin_with_author(relation)
+            relations = [
+                self._begin_with_author(relation)
+                for relation in self.read_sentence(sentence, first, end)
+                if self._is_about_author(relation) or self._is_about_relative(relation)
+            ]
             for token in range(first, end):
-                for verb, (source, kind, target, rule) in self._read_own_verb(token):
-                    stance = self.assess(verb, source, kind, target, rule)
-                    yield RelationCandidate(source, kind, target, rule, sentence, *stance)
+                relations += self.find_own_statements(token, sentence)
+                relations += self._read_name(token, sentence)
+            yield from dict.fromkeys(relations)
 
-    def find_object_nouns(self) -> Iterator[tuple[int, int]]:
-        """Yield the first and the last token of what the author plays, takes, prefers and so on.
-
-        Only where it is no mention.
-        """
+    def find_new_objects(self) -> Iterator[tuple[int, int, str]]:
+        """Yield first and last token and type of names and objects that are no mention yet."""
+        yield from super().find_new_objects()
         for token in range(len(self.parsed.words)):
-            for _, _, noun in self._find_own_objects(token):
-                if self.mention_at[noun] < 0 and self.parsed.tags[noun] in _TAGS:
-                    first = noun
-                    while self._is_compound_before(first, noun):
-                        first -= 1
-                    yield first, noun
+            for _, _, name in self._find_stated_names(token):
+                if self.mention_at[name] < 0 and self.parsed.tags[name] == "NNP":
+                    yield self.find_first_of_compound(name), name, "person"
 
-    def _is_compound_before(self, first: int, noun: int) -> bool:
-        before = first - 1
-        return (
-            before >= 0
-            and self.parsed.deps[before] == "compound"
-            and self.parsed.heads[before] == noun
-            and self.mention_at[before] < 0
-        )
+    def _find_stated_names(self, token: int) -> Iterator[tuple[int, int, int]]:
+        """Yield "is", "my" or "wife", and the name in "my name is Ada", "my wife's name is Ada"."""
+        if self.parsed.lowers[token] != "name" or self.parsed.deps[token] not in SUBJECT_LABELS:
+            return
+        verb = self.parsed.heads[token]
+        owner = next((i for i in self.parsed.children[token] if self.parsed.deps[i] == "poss"), -1)
+        if self.parsed.tags[verb] not in {"VBZ", "VBP"} or owner < 0:
+            return
+        is_own = self.parsed.lowers[owner] == "my"
+        if is_own or any(
+            self.parsed.lowers[child] == "my" for child in self.parsed.children[owner]
+        ):
+            for child in self.parsed.children[verb]:
+                if self.parsed.deps[child] in {"attr", "oprd"}:
+                    yield verb, owner, child
+
+    def _read_name(self, token: int, sentence: int) -> Iterator[RelationCandidate]:
+        for verb, owner, noun in self._find_stated_names(token):
+            name = self.mention_at[noun]
+            if name < 0 or self.spans[name].type != "person":
+                continue
+            author, kind = self.mention_at[owner], SAME_AS
+            if author not in self.authors:
+                author = next(
+                    (
+                        self.mention_at[child]
+                        for child in self.parsed.children[owner]
+                        if self.mention_at[child] in self.authors
+                    ),
+                    -1,
+                )
+                role = self.get_relation(owner, "of", author) if author >= 0 else None
+                if role is None:
+                    continue
+                kind = role
+            is_of_author = kind == SAME_AS or kind in SYMMETRIC_RELATIONS
+            ends = (author, name) if is_of_author else (name, author)
+            stance = self.assess(verb, ends[0], kind, ends[1], CLAUSE_RULE)
+            yield RelationCandidate(ends[0], kind, ends[1], CLAUSE_RULE, sentence, *stance)
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
         """Return the subjects of a verb; of one such as "lives", the author is none."""
@@ -221,13 +259,22 @@ class _AuthorReader(RelationReader):
 
     def _is_about_author(self, relation: RelationCandidate) -> bool:
         ends = {relation.source, relation.target}
-        foreign_ends = ends - self.authors - self._relatives
+        foreign_ends = ends - self.people
         is_our = any(self._is_our(end) for end in ends & self.authors)
         return (
             relation.type in (_KINDS_OF_OUR if is_our else _KINDS)
             and relation.rule != PRONOUN_RULE
             and len(foreign_ends) == 1
             and all(self._fits_end(relation.type, end) for end in foreign_ends)
+        )
+
+    def _is_about_relative(self, relation: RelationCandidate) -> bool:
+        """Return whether it is a fact about "my sister Hannah" that the sentence seems to ask."""
+        return (
+            relation.source in self.named_relatives.values()
+            and relation.type in _KINDS
+            and relation[:3] in self.facts_before_questions
+            and self._fits_end(relation.type, relation.target)
         )
 
     def _fits_end(self, kind: str, end: int) -> bool:
@@ -248,60 +295,3 @@ class _AuthorReader(RelationReader):
         kind = super().get_relation(noun, preposition, target)
         is_person = preposition == "of" and self.parsed.lowers[noun] in NOUNS_FOR_PEOPLE
         return "knows" if kind is None and is_person and target in self.authors else kind
-
-    def _read_own_verb(self, token: int) -> Iterator[tuple[int, Statement]]:
-        """Yield what such a verb or adjective states, each with the verb."""
-        for verb, kind, noun in self._find_own_objects(token):
-            target = self.mention_at[noun]
-            if target >= 0 and target not in self.authors:
-                yield verb, (self.mention_at[token], kind, target, CLAUSE_RULE)
-
-    def _find_own_objects(self, token: int) -> Iterator[tuple[int, str, int]]:
-        """Yield verb, relation and noun of "I take ibuprofen", "I'm allergic to nuts"."""
-        if self.parsed.words[token] != "I" or self.parsed.deps[token] not in SUBJECT_LABELS:
-            return
-        verb = self.parsed.heads[token]
-        kind = _VERBS.get(find_lemma(self.parsed.lowers[verb]))
-        is_now = self.parsed.tags[verb] == "VBP" or (
-            self.parsed.tags[verb] == "VBG" and not self._has_auxiliary(verb, "been")
-        )
-        for child in self.parsed.children[verb]:
-            if kind and is_now and self.parsed.deps[child] == "dobj" and self._fits(kind, child):
-                yield from ((verb, kind, noun) for noun in self.find_conjuncts(child))
-        if self.parsed.lowers[verb] in FORMS_OF_BE:
-            for noun in self._find_complements(verb, "from", "location"):
-                yield verb, "comes_from", noun
-        for state in (verb, *self.parsed.children[verb]):
-            word = self.parsed.lowers[state]
-            if word in _STATES and (state == verb or self.parsed.deps[state] == "acomp"):
-                state_kind, preposition, target_type = _STATES[word]
-                for noun in self._find_complements(state, preposition, target_type):
-                    yield verb, state_kind, noun
-
-    def _has_auxiliary(self, verb: int, word: str) -> bool:
-        return any(self.parsed.lowers[child] == word for child in self.parsed.children[verb])
-
-    def _fits(self, kind: str, noun: int) -> bool:
-        if self.parsed.lowers[noun] in _OBJECTS_OF_IDIOMS:
-            return False
-        labels = {self.parsed.deps[child] for child in self.parsed.children[noun]}
-        return kind == "plays" or labels.isdisjoint(_DETERMINERS)
-
-    def _find_complements(
-        self, state: int, preposition: str, target_type: str | None
-    ) -> Iterator[int]:
-        """Yield the nouns after a state: "allergic to nuts", "born in Leeds"."""
-        for child in self.parsed.children[state]:
-            nouns: list[int] = []
-            if self.parsed.deps[child] == "prep" and self.parsed.lowers[child] == preposition:
-                nouns = [
-                    noun for noun in self.parsed.children[child] if self.parsed.deps[noun] == "pobj"
-                ]
-            elif self.parsed.deps[child] == "xcomp":  # "shellfish" taken for a verb
-                nouns = [child]
-            for noun in nouns:
-                for conjunct in self.find_conjuncts(noun):
-                    mention = self.mention_at[conjunct]
-                    mention_type = self.spans[mention].type if mention >= 0 else None
-                    if target_type in {None, mention_type}:
-                        yield conjunct

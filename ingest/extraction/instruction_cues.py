@@ -17,9 +17,9 @@ from mcp_context_persistence.ingest.extraction.instruction_scopes import (
     find_address,
     find_topic,
 )
+from mcp_context_persistence.ingest.extraction.instruction_trigger import TRIGGER
 from mcp_context_persistence.ingest.extraction.instruction_wordings import (
     RULES,
-    TRIGGER,
     Kind,
     Rule,
 )
@@ -28,14 +28,17 @@ from mcp_context_persistence.ingest.extraction.pasted_text import find_own_end
 # Words by which a clause is a question, a condition, or somebody else's.
 _OPEN_CLAUSE = re.compile(
     r"\b(?:if|whether|unless|suppose|why|what|which|how|should|would|could|do|does|did|says?|said|"
-    r"tells?|told|wrote|asked|claims?|pretend|imagine|than|where|who)(?: that)?\W*$|"
+    r"tells?|told|wrote|asked|claims?|pretend|imagine|doubt|don'?t think|"
+    r"not think|than|where|who)(?: that)?\W*$|"
     r"\b(?:he|she|they|user|customer|client)(?:'s)? (?:says?|said|thinks?|wrote|told me)\b[^.;]*$",
     re.IGNORECASE,
 )
-# Before what nobody has said or wants.
+# Before what nobody has said or wants, or somebody else.
 _DENIED = re.compile(
     r"\b(?:never|not|\w+n't|nobody|no one) (?:\w+ )?(?:sa(?:y|id)|mean(?:t)?|th(?:ink|ought)|"
-    r"claim(?:ed)?|ask(?:ed)?|tell|told|suggest(?:ed)?|true|(?:the|a|my) \w+)\b[^.;]*$",
+    r"claim(?:ed)?|ask(?:ed)?|tell|told|suggest(?:ed)?|true|(?:the|a|my) \w+)\b[^.;]*$|"
+    r"\b(?:(?:my|his|her|their|the|an?|some) (?:\w+ )?\w+|he|she|they|people|everyone|somebody|"
+    r"someone) (?:says?|said|thinks?|told me|wrote|claims?|insists?)\b[^.;]*$",
     re.IGNORECASE,
 )
 _SAID = re.compile(  # "Always wear a helmet, said my dad."
@@ -48,7 +51,8 @@ _ONCE = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE_END = re.compile(
-    r"[;:]\s|\s[\u2013\u2014-]\s|(?:,\s*|\s)(?:so (?=can|could|how|what|i |please)|"
+    r"[;:]\s|\s[\u2013\u2014-]\s|,\s*(?=(?:what|how|which|where|does|do|did|is|are|can|should|any|"
+    r"anything|would|could)\b)|(?:,\s*|\s)(?:so (?=can|could|how|what|i |please)|"
     r"but (?=i'm|can|could|how|what)|and (?=can|could|how|i'm|i need|i want|what)|can you|"
     r"could you|would you|how (?:can|do|should|would)|what (?:is|are|do|would|should)|"
     r"considering\b|given that|since i\b|do you|please\b)",

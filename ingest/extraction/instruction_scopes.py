@@ -2,6 +2,7 @@
 
 import re
 
+from mcp_context_persistence.ingest.extraction.instruction_vocabulary import DIET
 from mcp_context_persistence.kg.text.stemming import stem_word
 from mcp_context_persistence.kg.text.stop_words import read_stop_words
 from mcp_context_persistence.kg.text.terms import tokenize
@@ -46,11 +47,15 @@ _DIMENSIONS = {
     r"arabic|hindi|turkish|polish)",
     "length": r"(?:short|long|brief|concise|detailed|verbose|lengthy|terse|thorough)\w* "
     r"(?:\w+ ){0,2}(?:answers?|repl(?:y|ies)|responses?|explanations?|summar(?:y|ies))|"
-    r"(?:answers?|replies|responses|explanations) (?:short|long|brief|concise|detailed)",
+    r"(?:answers?|replies|responses|explanations) (?:short|long|brief|concise|detailed)|"
+    r"(?:answers?|replies|responses|explanations|summaries) "
+    r"(?:under|below|within|to|at|at most|up to|no longer than|shorter than) (?:\d+|\w+) "
+    r"(?:words|sentences|lines|paragraphs|characters)",
     "tone": r"(?:formal|informal|casual|friendly|professional|neutral|playful)\w* "
     r"(?:tone|style|language)",
     "units": r"(?:metric|imperial|celsius|fahrenheit|kilomet\w+|miles)",
-    "form of address": r"(?<!n't )(?<!not )(?<!never )(?:call|address|refer to) me (?:as )?\w+",
+    "form of address": r"(?<!n't )(?<!nt )(?<!not )(?<!never )(?:call|address|refer to) me "
+    r"(?:as )?\w+",
 }
 _DIMENSION = re.compile(
     r"\b(?:"
@@ -60,11 +65,20 @@ _DIMENSION = re.compile(
 )
 # An attribute of the user, with its value behind it.
 _ATTRIBUTE = re.compile(
-    r"\bmy (?P<attribute>[\w' -]{2,60}?)(?:'s name)? (?:is|are)\b|"
+    r"\bmy (?P<attribute>[\w' -]{2,60}?)(?:'s name)? (?:is|are)\b"
+    rf"(?! (?:an? )?(?:\w+ly )?{DIET})|"
     r"\bi(?:'ve|'m)? (?:currently |now |just |recently )?"
-    r"(?P<verb>live in|moved to|based in|work|was born)\b",
+    r"(?P<verb>live in|moved to|based in|work|was born|started|(?:got|landed|accepted|took|have) "
+    r"(?:an? |my )?(?:[\w-]+ ){0,2}?(?:job|position|role)|quit|(?:left|lost) my (?:[\w-]+ )?job)\b",
     re.IGNORECASE,
 )
+_ATTRIBUTES_OF_VERBS = {
+    **dict.fromkeys(("moved", "based"), "live in"),
+    **dict.fromkeys(
+        ("started", "got", "landed", "accepted", "took", "have", "quit", "left", "lost"), "work"
+    ),
+}
+_FIRST_PERSON = re.compile(r"\bi\b", re.IGNORECASE)
 _COMPARED = re.compile(
     r"\bprefer\w*\s+(?:(?P<first>[^,;]{2,60}?) (?:over|rather than|instead of) "
     r"(?P<second>[^,.;]{2,60})|(?P<one>[\w-]+) to (?P<other>[\w-]+)\W*$)",
@@ -100,9 +114,11 @@ def find_address(text: str, kind: str, topic: str) -> tuple[str, str]:
     plain = text.replace("’", "'")
     subject = ASSISTANT if kind == "instruction" else USER
     own_attribute = _ATTRIBUTE.search(plain) if kind != "instruction" else None
-    if own_attribute:
+    # "I'm vegan, and my wife is called Ada" is not about the wife.
+    if own_attribute and not _FIRST_PERSON.search(plain[: own_attribute.start()]):
         attribute = own_attribute["attribute"] or own_attribute["verb"]
-        attribute = "live in" if attribute.lower() in {"moved to", "based in"} else attribute
+        if own_attribute["verb"]:
+            attribute = _ATTRIBUTES_OF_VERBS.get(attribute.lower().split()[0], attribute)
         return subject, " ".join(_list_stems(attribute)) or attribute.lower()
     if dimension := _DIMENSION.search(plain):
         name = list(_DIMENSIONS)[int(str(dimension.lastgroup)[1:])]

@@ -16,6 +16,11 @@ TASK_VERBS = (
     r"send|share|show|sign|skip|sort|speak|specify|spell|start|state|stick|structure|suggest|summari[sz]e|"
     r"talk|tell|test|translate|treat|use|verify|warn|wrap|write)"
 )
+TASK_GERUNDS = (
+    r"(?:adding|asking|assuming|being|ending|explaining|giving|guessing|including|"
+    r"inventing|offering|repeating|saying|sending|showing|starting|suggesting|summari[sz]ing|"
+    r"telling|using|writing)"
+)
 # After "always" and "never" at the start of a sentence: no imperative, or one that tells no task.
 NO_IMPERATIVE = (
     r"(?:a|an|the|at|in|on|up|as|so|too|to|for|with|from|my|your|our|his|her|their|that|this|it|"
@@ -52,6 +57,7 @@ GENERAL = (
     r"(?:your |all )?(?:future )?(?:answers|replies|responses|explanations)|your (?:answer|reply|"
     r"response|explanation|output)|(?:everything|anything|whatever) you \w+|"
     r"the (?:words?|phrases?) \w+|"
+    r"(?:every|each|any) (?:[\w-]+ ){1,3}you (?:make|write|give|send|mention|suggest|cite|use)|"
     r"when you (?:answer|reply|respond|write|talk|speak|explain)\b[^,.;]{0,40} me\b|"
     r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
 )
@@ -74,8 +80,25 @@ PROFILE = (
     r"(?:shoe|shirt|clothing) size|dietary \w+|allerg(?:y|ies))"
 )
 RELATIVE = (
-    r"(?:wife|husband|partner|spouse|fiancée?|girlfriend|boyfriend|son|daughter|mother|father|mom|"
+    r"(?:wife|husband|partner|spouse|fianc[eé]e?|girlfriend|boyfriend|son|daughter|mother|father|mom|"
     r"mum|dad|brother|sister|boss|manager|doctor|dog|cat)"
+)
+KIN = (
+    rf"(?:{RELATIVE}|(?:grand|step)(?:mother|father|son|daughter)|grandma|grandpa|nan|gran|aunt|"
+    r"uncle|cousin|niece|nephew|(?:\w+ )?(?:kid|child)|toddler|flat-?mate|room-?mate)"
+)
+PET = (
+    r"(?:dog|puppy|cat|kitten|horse|pony|rabbit|parrot|hamster|budgie|tortoise|retriever|terrier|"
+    r"poodle|spaniel|labrador|lab|shepherd|collie|beagle|husky|dachshund|pug|corgi|greyhound)"
+)
+OWN_THING = (
+    r"(?:company|business|start-?up|shop|store|firm|band|boat|horse|rabbit|parrot|hamster|puppy|"
+    r"kitten)"
+)
+# After "I don't like": what is only there now, or no noun.
+NOT_LASTING = (
+    r"(?:to|when|that|it|this|these|those|the|how|you|him|her|them|my|your|his|their|its|being|"
+    r"having|seeing|for|if|what|where|either|any|anything|much|one|any of|an?|people|talking)\b"
 )
 # Not "I'm a friend of hers" or "I'm a customer".
 I_HAVE = r"(?:i|we)(?:['’]ve got| have(?: got)?) (?:an?|one|two|three|four|five|[2-9])"
@@ -88,6 +111,7 @@ UNWANTED = (
 )
 STYLE = (
     r"(?:(?:metric|imperial|si) units|celsius|fahrenheit|(?:british|american) spelling|"
+    r"(?:they/them|she/her|he/him)(?: pronouns)?|"
     r"(?:plain|simple) (?:english|language|words)|24[- ]hour (?:times?|clock|format))"
 )
 AIDS = (

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from mcp_context_persistence.ingest.extraction.instruction_trigger import add_missing_apostrophes
 from mcp_context_persistence.ingest.extraction.instruction_vocabulary import (
     AIDS,
     BEFORE_FACT,
@@ -17,15 +18,20 @@ from mcp_context_persistence.ingest.extraction.instruction_vocabulary import (
     I_WANT,
     ILLNESS,
     INSTRUMENT_OR_GAME,
+    KIN,
     LASTING_ROLE,
     NO_IMPERATIVE,
+    NOT_LASTING,
     OCCUPATION,
     OPENING,
+    OWN_THING,
+    PET,
     POSSESSION,
     PREPOSED,
     PROFILE,
     RELATIVE,
     STYLE,
+    TASK_GERUNDS,
     TASK_VERBS,
     TO_ASSISTANT,
     UNWANTED,
@@ -46,9 +52,8 @@ class Rule:
 
 
 def _rule(name: str, kind: Kind, pattern: str, *, is_clause: bool = False) -> Rule:
-    return Rule(
-        name=name, kind=kind, pattern=re.compile(pattern, re.IGNORECASE), is_clause=is_clause
-    )
+    compiled = re.compile(add_missing_apostrophes(pattern), re.IGNORECASE)
+    return Rule(name=name, kind=kind, pattern=compiled, is_clause=is_clause)
 
 
 # The first that matches counts.
@@ -89,9 +94,10 @@ RULES = (
     _rule(
         "when I ask",
         "instruction",
-        rf"{OPENING}{WHEN_USER}[^,?]{{1,160}},\s*(?:then )?(?:you (?:should|must|can) )?"
-        rf"(?:please )?(?:(?:only|always|never|don't|do not|make sure (?:to|you)) )*"
-        rf"{TASK_VERBS}\b",
+        rf"{OPENING}(?:{FUTURE}[\s,]+)?{WHEN_USER}[^,?]{{1,160}},\s*(?:then )?"
+        r"(?:you (?:should|must|can) )?(?:please )?"
+        rf"(?:(?:only|just|always|never|don't|do not|make sure (?:to|you)) )*"
+        rf"(?:{TASK_VERBS}|make)\b",
     ),
     _rule(
         "please",
@@ -146,8 +152,13 @@ RULES = (
     _rule(
         "please",
         "instruction",
-        rf"{OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:in|with) "
-        r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?)\b",
+        rf"{OPENING}(?:no|fewer|less|more) (?:[\w-]+ ){{1,3}}(?:{FUTURE}|(?:in|with) "
+        r"(?:your|any|all|the) (?:answers?|replies|reply|responses?|explanations?))\b|"
+        rf"{OPENING}no (?:more|longer) than (?:[\w-]+ ){{1,4}}(?:per|in an|for each|in each) "
+        r"(?:answer|reply|response|message|summary)\b|"
+        rf"{OPENING}(?:stop|quit) {TASK_GERUNDS}\b"
+        r"(?! (?:it|that|this|him|her|them|there|now)\b)|"
+        rf"{OPENING}(?:don't|do not|never) {TASK_VERBS}\b[^?]*\bagain\b",
     ),
     _rule(
         "please",
@@ -156,7 +167,7 @@ RULES = (
         r"(?:(?:use|using|add|adding|include|including|send|sending|give|giving|ask|asking|show|me|"
         rf"any|the) ){{0,4}}{UNWANTED}|"
         r"(?:(?:let's|always|only|use|write|answer|speak|stick|keep|in|to|with|the|me) ){1,4}"
-        rf"{STYLE})(?: with me| for me)?(?:,? please)?\W*$",
+        rf"{STYLE})(?: with me| for me)?(?:,? (?:please|pls|plz))?(?:\W*$|, | because\b| so\b)",
     ),
     _rule(
         "want you to",
@@ -170,7 +181,10 @@ RULES = (
         rf"\b{I_WANT} (?:all |every )?(?:of )?(?:your )?"
         r"(?:answers?|replies|reply|responses?|explanations?) (?:to be |to have |kept )?"
         r"(?:in (?!by\b|before\b|on\b|time\b)|with(?:out)? |as |"
-        r"short\b|brief\b|concise\b|simple\b)",
+        r"short\b|brief\b|concise\b|simple\b)|"
+        rf"(?:\bi'd prefer (?:it )?if you|\bi'd rather you) (?!(?:are|were|can|could)\b)\w|"
+        r"\b(?:i'd appreciate it|it would be (?:nice|great|good|better)) if you "
+        r"(?:always|never|only|didn't|don't|kept|stopped|used|wrote|answered)\b",
     ),
     _rule(
         "from now on",
@@ -186,7 +200,7 @@ RULES = (
         r"(?:(?:but|and|so|just|all|usually) )*(?:calls? me|refer to me as|address me as) "
         r"(?!\w+day\b)(?-i:[A-Z][\w'-]*)"
         r"(?! (?:when|if|back|later|at)\b)|"
-        rf"{OPENING}address me (?:as \w|\w+ly\W*$)",
+        rf"{OPENING}address me (?:(?:as|by|with) \w|\w+ly\W*$)",
     ),
     _rule(
         "call me",
@@ -242,7 +256,10 @@ RULES = (
         "preference",
         r"\bi (?:really |absolutely |also )?(?:hate|dislike|detest|loathe|can't stand|"
         r"cannot stand)\b(?! (?:to|when|that|it|this|how|you|him|her|them|myself|being|having|"
-        r"seeing|for|if)\b)",
+        r"seeing|for|if)\b)|"
+        r"\b(?:i'm not (?:really |exactly )?an? (?:big |huge |great )?fan of|"
+        r"i (?:don't|do not) (?:really |particularly )?(?:like|enjoy)) "
+        rf"(?!{NOT_LASTING})\w",
         is_clause=True,
     ),
     _rule(
@@ -264,7 +281,13 @@ RULES = (
         r"\w{3,}(?:ologist|ician|grapher|keeper|smith|maker))\b(?! (?:today|tonight|again)\b)",
         is_clause=True,
     ),
-    _rule("my … is", "fact", rf"{BEFORE_FACT}\bmy {PROFILE}(?: is| are|\s?:)\s*\S", is_clause=True),
+    _rule(
+        "my … is",
+        "fact",
+        rf"{BEFORE_FACT}\bmy (?:{PROFILE}(?: is| are|\s?:)\s*\S|name's (?-i:[A-Z])|"
+        rf"birthday's (?:on|in|the) \w|{OWN_THING} is (?:called|named) (?-i:[A-Z]))",
+        is_clause=True,
+    ),
     _rule(
         "my … is",
         "fact",
@@ -274,7 +297,7 @@ RULES = (
         rf"{BEFORE_FACT}\bmy (?:\w+ )?(?:{HELPER}|{RELATIVE})(?:'s| is) "
         r"(?!(?:dr|mrs?|ms|prof)\W*$)(?-i:(?:(?:Dr|Mr|Mrs|Ms|Prof)\.? )?[A-Z][\w'-]+"
         r"(?: [A-Z][\w'-]+)?)"
-        r"(?=\W*$|,| (?:and|at|from)\b)",
+        r"(?=\W*$|,| (?:and|at|from|now|these days|since)\b)",
         is_clause=True,
     ),
     _rule(
@@ -283,6 +306,16 @@ RULES = (
         r"\bi (?:currently |now |mostly )?(?:(?:live in|work (?:as an?|for|at)|was born (?:in|on)|"
         r"teach (?!(?:you|him|her|them|it|myself)\b)\w+ (?:at|in|to)) \w|"
         r"work (?:nights?|days|shifts|weekends|remotely|part[- ]time|full[- ]time|from home)\b)",
+        is_clause=True,
+    ),
+    _rule(
+        "I work at",
+        "fact",
+        rf"{BEFORE_FACT}\bi(?:'ve)? (?:just |recently |finally )?(?:"
+        r"(?:got|landed|accepted|started|took|have) (?:an? |my )?(?:[\w-]+ ){0,2}?"
+        r"(?:job|position|role) (?:at|with|for) (?:the )?(?-i:[A-Z])|"
+        r"started (?:working |work )?(?:at|for) (?-i:(?![A-Z]\w+day\b)[A-Z])|"
+        r"(?:quit|left|lost) my (?:[\w-]+ )?job\b|quit (?-i:[A-Z]))",
         is_clause=True,
     ),
     _rule(
@@ -316,7 +349,11 @@ RULES = (
         rf"(?:have|suffer from) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}|"
         r"drive an? (?!lot\b|bit\b|hard\b)[\w-]+|"
         rf"(?:also )?play (?:the )?{INSTRUMENT_OR_GAME})\b|"
-        rf"{BEFORE_FACT}\bi've (?:got|had) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}\b",
+        rf"{BEFORE_FACT}\bi've (?:got|had) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}\b|"
+        rf"{BEFORE_FACT}\b(?:i|my {KIN}) (?:was|were|got) (?:\w+ )?diagnosed with \w|"
+        rf"{BEFORE_FACT}\bmy {KIN} (?:(?:has|suffers from) (?:an? )?(?:[\w-]+ ){{0,2}}?{ILLNESS}\b|"
+        rf"is (?:an? )?(?:\w+ly )?{DIET})|"
+        rf"\b{I_HAVE} (?:[\w-]+ ){{0,2}}?{PET} (?:called|named) (?-i:[A-Z])",
         is_clause=True,
     ),
     _rule(
@@ -338,29 +375,7 @@ RULES = (
     _rule(
         "remember",
         "fact",
-        rf"{OPENING}(?:remember|keep in mind|don't forget|for the record)[, ]+(?:that )?"
+        rf"{OPENING}(?:remember|keep in mind|don't forget|for the record)[,: ]+(?:that )?"
         r"(?:i|my)\b(?! (?:was|were|told|said|asked|mentioned|used to)\b)",
     ),
-)
-# Searched in lower case: to ignore capitals takes four times as long.
-TRIGGER = re.compile(
-    rf"\b(?:always|never|henceforth|remember|keep in mind|{FUTURE}|prefer\w*|favou?r|favou?rites?|"
-    rf"when(?:ever)? (?:i|you)|if i (?:ask|mention|request|say|want|need)|"
-    rf"(?:every|each|any) ?time|by default|stop \w+ing|"
-    rf"please|answers?|reply|replies|respond|responses?|explanations|the words?|everything you|"
-    rf"i (?:\w+ )?(?:hate|dislike|detest|loathe)|don[’']t ever|do not ever|"
-    r"advice|tips|suggestions|recommendations|requests|summaries|translations|recipes|drafts|"
-    r"examples|questions|"
-    rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
-    rf"i(?:[’']m| am|[’']ve been| have been) (?:\w+ ){{0,2}}(?:{DIET}|an? |training for|in my|"
-    r"learning|based in)|treat me|i[’']?d (?:prefer|rather)|"
-    r"i (?:also )?(?:like|take|play|drive|study|major)|"
-    rf"i(?:[’']ve)? (?:quit|stopped|gave up|given up)|i[’']ve (?:got|had)|with me|{HELPER}|"
-    r"(?:explain|describe|teach) |cite|quote|suggest\w*|recommend\w*|apologi\w+|lectur\w+|"
-    r"sugar-?coat\w*|always|double[- ]check|calls me|"
-    r"i (?:don[’']t|do not|can[’']t|cannot|can only|no longer|only) \w+|"
-    rf"i (?:currently |now |mostly )?(?:live|work|teach|was born)|my {PROFILE}|"
-    rf"my {RELATIVE}(?:[’']s| is )|{I_HAVE}|{UNWANTED}|{STYLE}|{AIDS}|"
-    r"i (?:also |now |still )?(?:run|own)|i(?:['’]ve| have)? (?:just |recently |finally )?moved|"
-    r"i (?:grew up|come from|am from|studied|have|suffer)|i[’']m (?:from|\d+|married|engaged))\b",
 )

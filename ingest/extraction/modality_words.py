@@ -8,7 +8,10 @@ from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_ver
 from mcp_context_persistence.ingest.extraction.rule_data import read_json
 
 FORMS_OF_BE = frozenset(
-    {"be", "is", "are", "am", "was", "were", "'s", "’s", "'m", "’m", "'re", "’re", "been", "being"}
+    {
+        *("be", "is", "are", "am", "was", "were", "'s", "’s", "'m", "’m", "'re", "’re", "been"),
+        *("being", "m"),  # "im"
+    }
 )
 
 

@@ -231,6 +231,18 @@ def _read_pronoun(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[st
             return
 
 
+def _read_introduction(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
+    """Yield a person for "my name is Ada", "my son is called Ada", "married to Ada"."""
+    words = parsed.lowers[max(0, first - 5) : first]
+    phrase = " ".join(words[-2:])
+    if (
+        phrase in {"married to", "engaged to"}
+        or (phrase == "is called" and not _KIN.isdisjoint(words))
+        or (phrase == "name is" and not {"my", "his", "her"}.isdisjoint(words))
+    ):
+        yield "person", STRONG
+
+
 def _read_companion(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
     """Yield a person for "Priyanka and I"."""
     if parsed.lowers[end : end + 2] in (["and", "i"], ["and", "me"], ["and", "myself"]):
@@ -322,5 +334,6 @@ _CUES: tuple[Callable[[ParsedText, int, int], Iterator[tuple[str, float]]], ...]
     _read_author,
     _read_pronoun,
     _read_companion,
+    _read_introduction,
     _read_clause,
 )

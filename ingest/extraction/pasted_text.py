@@ -12,6 +12,7 @@ _TEXT_WORK = (
     r"(?:translate|summari[sz]e|proofread|rewrite|rephrase|paraphrase|correct|fix|review|edit|"
     r"improve|shorten|check|analy[sz]e|explain|comment on|read)\b"
 )
+_INVENTED_TEXT = r"(?:story|poem|novel|scene|dialogue|script|song|character|narrator|monologue)"
 # What announces a text of somebody else, or one to work on. It ends where that text begins.
 _INTRODUCTIONS = [
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
@@ -21,6 +22,8 @@ _INTRODUCTIONS = [
         r"^(?=.*\b(?:this|that|these|the following|below|my|our|the)\s+(?:[\w-]+\s+)?"
         rf"{_FOREIGN_TEXT}).*[?.!][ \t]*\n[ \t]*\n",
         rf"^\W*(?:(?:please|can you|could you)\s+)?{_TEXT_WORK}[^:\n]{{0,80}}:\s",
+        r"^\W*(?:(?:please|can you|could you)\s+)?(?:write|tell|begin|start|continue|finish|act)\b"
+        rf"[^:\n]{{0,80}}\b(?:with|{_INVENTED_TEXT})\b[^:\n]{{0,40}}:\s",
     )
 ]
 # A line that announces the author's own rules.
@@ -42,6 +45,16 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 
 def find_own_end(text: str) -> int:
     """Return where a text that the author pasted begins; the end of the text if there is none."""
+    end = find_announced_text(text)
+    if len(text) > LONG_TEXT and (
+        blank := _BLANK_LINE.search(text, len(text) - len(text.lstrip()))
+    ):
+        return min(end, blank.start())
+    return end
+
+
+def find_announced_text(text: str) -> int:
+    """Return where a text of somebody else begins that the author announces, or the text's end."""
     ends = [match.start() for match in _FOREIGN_START.finditer(text)]
     last = len(text.rstrip())
     for pattern in _INTRODUCTIONS:
@@ -50,8 +63,4 @@ def find_own_end(text: str) -> int:
             for match in pattern.finditer(text)
             if match.end() < last and not _OWN_RULES.search(match[0])
         ]
-    if len(text) > LONG_TEXT and (
-        blank := _BLANK_LINE.search(text, len(text) - len(text.lstrip()))
-    ):
-        ends.append(blank.start())
     return min(ends, default=len(text))

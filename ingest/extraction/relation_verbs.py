@@ -50,7 +50,8 @@ def list_relation_types() -> frozenset[str]:
             "used_for",
             "has",
             # Of authors.
-            *("allergic_to", "born_in", "engaged_to", "intolerant_to", "prefers", "takes"),
+            *("allergic_to", "born_in", "engaged_to", "intolerant_to", "prefers", "same_as"),
+            "takes",
         }
     )
 

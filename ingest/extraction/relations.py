@@ -46,6 +46,10 @@ _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )
 _VERBS_OF_NAMING = frozenset({"call", "name"})
+# "Ada joined the Chess Club" is no job.
+_CLUB = re.compile(
+    r"\b(?:Club|Choir|Society|Association|Union|Party|Band|Orchestra|Church|Meetup|Gym|League)$"
+)
 _LOCATION_PREPOSITIONS = frozenset({"in", "at", "near"})
 _WORDS_BETWEEN_OBJECTS = frozenset({"and", ",", "or", "the", "a", "an", "its", "all"})
 
@@ -190,9 +194,15 @@ class RelationReader(VerbPhraseReader):
             if preposition:
                 return
             kind, rule = "related_to", _UNTYPED_RULE
+        if lemma == "join" and _CLUB.search(self.get_text(target)):
+            kind = "member_of"
         for subject in subjects:
             if self.is_plausible(subject, kind, target):
                 yield subject, kind, target, rule
+
+    def get_text(self, mention: int) -> str:
+        """Return the words of a mention."""
+        return self.parsed.text[self.spans[mention].start : self.spans[mention].end]
 
     def _read_copula(self, verb: int, subjects: list[int], rule: str) -> Iterator[Statement]:
         for child in self.parsed.children[verb]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from mcp_context_persistence.ingest.extraction.author_sentences import mask_quotes
 from mcp_context_persistence.ingest.extraction.author_statements import find_author_statements
 from mcp_context_persistence.ingest.extraction.line_marks import find_line_marks
 from mcp_context_persistence.ingest.extraction.mentions import (
@@ -12,6 +13,7 @@ from mcp_context_persistence.ingest.extraction.mentions import (
     is_in_text,
 )
 from mcp_context_persistence.ingest.extraction.noun_relations import SYMMETRIC_RELATIONS
+from mcp_context_persistence.ingest.extraction.pasted_text import find_announced_text
 from mcp_context_persistence.ingest.extraction.relation_verbs import get_noun_relation
 from mcp_context_persistence.ingest.extraction.relations import find_relations
 from mcp_context_persistence.ingest.extraction.results import (
@@ -62,6 +64,7 @@ def read_author(
     """Return what the author of a segment says about themself."""
     own_spans = sorted(span for span in spans if is_in_text(parsed, segment, text, span))
     all_spans, candidates = find_author_statements(parsed, own_spans)
+    candidates = _leave_out_others(candidates, all_spans, segment, text) if candidates else []
     if not candidates:
         return NO_STATEMENTS
     sentences = [build_sentence(parsed, first, end) for first, end in parsed.sentences]
@@ -78,6 +81,30 @@ def read_author(
             new_mentions.append(author)
             relations.append(relation)
     return AuthorStatements(tuple(new_mentions), tuple(relations))
+
+
+def _leave_out_others(
+    candidates: Sequence[RelationCandidate],
+    spans: Sequence[EntityCandidate],
+    segment: Segment,
+    text: str,
+) -> list[RelationCandidate]:
+    """Return the relations that are not in a pasted text or in quotation marks."""
+    own_end = find_announced_text(text)
+    masked = mask_quotes(text)
+    kept = []
+    for candidate in candidates:
+        ends = [
+            (
+                segment.map_position(spans[end].start),
+                segment.map_position(spans[end].end - 1) + 1,
+            )
+            for end in (candidate.source, candidate.target)
+        ]
+        is_quoted = all(masked[start:end] != text[start:end] for start, end in ends)
+        if not is_quoted and max(ends)[0] < own_end:
+            kept.append(candidate)
+    return kept
 
 
 def _name_without_author(mention: Mention) -> Mention:
@@ -99,7 +126,8 @@ def _relate_to_author(mention: Mention, relations: Iterable[Relation]) -> tuple[
         name=AUTHOR_NAME,
         extractor=AUTHOR_RULE,
     )
-    kind = get_noun_relation(mention.name.lower().rpartition(" ")[2], "of") or "knows"
+    noun = mention.name.lower().removesuffix(" in law").rpartition(" ")[2]
+    kind = get_noun_relation(noun, "of") or "knows"
     ends = (mention.entity_id, AUTHOR_ID)
     source, target = reversed(ends) if kind in SYMMETRIC_RELATIONS else ends
     template = next(

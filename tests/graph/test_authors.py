@@ -34,6 +34,12 @@ def test_users_are_entities_with_the_names_that_they_have(client):
     assert (entity.name, entity.type) == ("Petra Novak", "person")
 
 
+def test_a_told_name_leads_to_the_facts_of_the_user(client):
+    client.save_conversation("talk", [say("My name is Ada Lind."), say("I live in Lisbon.")])
+    assert read_facts(client) == {("me", "same_as", "ada_lind"), ("me", "lives_in", "Lisbon")}
+    assert client.get_entity("ada_lind").entity.type == "person"
+
+
 def test_the_same_relative_of_two_users_is_two_people(client):
     for name in ("Petra Novak", "Omar Haddad"):
         client.append_messages("talk", [say("My sister lives in Bergen.", name=name)])
