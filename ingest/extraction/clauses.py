@@ -50,7 +50,7 @@ class ClauseReader(ReferenceReader):
             head, dep = self.parsed.heads[verb], self.parsed.deps[verb]
             if dep in {"acl", "relcl"}:
                 agents = self._find_agents_of_infinitive(verb, head)
-                return agents or self.find_mentions(head), CLAUSE_RULE
+                return agents or self._find_described(head), CLAUSE_RULE
             opening = self._find_opening_name(verb)
             if opening >= 0:
                 return [opening], CLAUSE_RULE
@@ -61,6 +61,14 @@ class ClauseReader(ReferenceReader):
             while self.parsed.deps[verb] == "prep" and not self.parsed.tags[verb].startswith("VB"):
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
+
+    def _find_described(self, noun: int) -> list[int]:
+        """Return what a clause after a noun is about: "Acme, a firm based in Oslo"."""
+        mentions = self.find_mentions(noun)
+        is_name = any(self.spans[mention].type != "concept" for mention in mentions)
+        if is_name or self.parsed.deps[noun] != "appos":
+            return mentions
+        return self.find_mentions(self.parsed.heads[noun])[:1] or mentions
 
     def _find_agents_of_infinitive(self, verb: int, noun: int) -> list[int]:
         """Return who is to do what a noun is about: "negotiations for Acme to buy Globex"."""

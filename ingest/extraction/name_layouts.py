@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    get_words as get_modality_words,
+)
 from mcp_context_persistence.ingest.extraction.name_cues import CLOSINGS
 from mcp_context_persistence.ingest.extraction.results import (
     EntityCandidate,
@@ -26,7 +29,9 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
 _WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
-_PARENTHESIS_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 3, 10
+_PARENTHESIS_TOKENS, _ROLE_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 4, 3, 10
+_WORDS_OF_FORMER_ROLES = get_modality_words("former") | {"ex", "retired", "late"}
+_TAGS_OF_ROLES = frozenset({"JJ", "NN", "NNS", "NNP"})
 
 
 class _Line(NamedTuple):
@@ -84,7 +89,8 @@ class _LayoutReader:
             if word != "(" or opening == 0 or self._mention_at[opening - 1] < 0:
                 continue
             source = self._mention_at[opening - 1]
-            for token in range(opening + 1, min(len(lowers), opening + _PARENTHESIS_TOKENS)):
+            first = self._skip_role(opening + 1)
+            for token in range(first, min(len(lowers), first + _PARENTHESIS_TOKENS)):
                 kind = _RELATIONS.get((self._spans[source].type, self._get_kind(token)))
                 if kind and self._ends_parenthesis(token):
                     yield token, source, kind, self._mention_at[token], _PARENTHESIS_RULE
@@ -95,6 +101,17 @@ class _LayoutReader:
                     or kind
                 ):
                     break
+
+    def _skip_role(self, first: int) -> int:
+        """Return the token after a role and a comma: "Ines Falk (VP Data, Tidewater Labs)"."""
+        for token in range(first, min(len(self._parsed.words), first + _ROLE_TOKENS)):
+            if token > first and self._parsed.words[token] == ",":
+                return token + 1
+            is_name = self._get_kind(token) not in {"", "concept"}
+            is_former = self._parsed.lowers[token] in _WORDS_OF_FORMER_ROLES
+            if is_name or is_former or self._parsed.tags[token] not in _TAGS_OF_ROLES:
+                break
+        return first
 
     def _ends_parenthesis(self, token: int) -> bool:
         following = self._parsed.lowers[token + 1 : token + 2]

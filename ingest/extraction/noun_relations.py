@@ -1,5 +1,6 @@
 """Relations that nouns state: "Ada, the founder of Acme", "a method of the Reader class"."""
 
+import re
 from collections.abc import Iterator
 
 from mcp_context_persistence.ingest.extraction.clauses import PRONOUN_RULE, ClauseReader
@@ -18,8 +19,19 @@ DESCRIPTION_RULES = frozenset({_APPOSITION_RULE, _PART_RULE, _POSSESSIVE_RULE})
 _PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"})
 _ROLES = get_words("people_roles") | (get_words("person_nouns") - get_words("kin_nouns"))
 _ROLE_PREPOSITIONS = frozenset({"at", "of", "with", "for", "from"})
+_JOB = re.compile(r"(?:[^e]er|or|ist|ian|eer)$")
+# They do something for an organization, or at it, but do not work for it.
+_NO_JOBS = frozenset(
+    {
+        *("customer", "supporter", "investor", "shareholder", "competitor", "visitor", "user"),
+        *("subscriber", "follower", "donor", "sponsor", "winner", "speaker", "passenger"),
+        *("newcomer", "stranger", "outsider", "supplier", "creditor", "debtor", "bidder"),
+        *("exhibitor", "contender", "number", "matter", "danger"),
+    }
+)
 _RELATIONS_OF_PEOPLE = frozenset({"family_of", "knows", "marries"})
 SYMMETRIC_RELATIONS = frozenset({"knows", "marries", "works_with"})
+_RELATIONS_OF_HEADS = frozenset({"owns", "leads", "founds", "manages", "works_for"})
 _NAMING_LABELS = frozenset({"appos", "nmod", "compound"})
 _RELATIONS_AFTER_NAMES = {
     ("person", "of", "organization"): "works_for",
@@ -90,7 +102,9 @@ class NounRelationReader(ClauseReader):
         is_role = word in _ROLES or kind == "works_for"
         if is_role and preposition in {"at", "in"} and target_type == "location":
             return "located_in"
-        if kind is None and word in _ROLES and preposition in _ROLE_PREPOSITIONS:
+        is_role = word in _ROLES and preposition in _ROLE_PREPOSITIONS
+        is_role |= preposition in {"at", "for"} and _JOB.search(word) is not None
+        if kind is None and is_role and word not in _NO_JOBS:
             return "works_for" if target_type == "organization" else None
         return kind
 
@@ -103,6 +117,9 @@ class NounRelationReader(ClauseReader):
             yield from self._read_larger_place(token)
         if self.parsed.deps[token] == "poss":
             yield from self._read_possessive(token)
+        if self.parsed.deps[token] == "prep" and self._is_about_name_before(token):
+            mention = self.mention_at[token - 1]
+            yield from self._read_preposition(mention, self.spans[mention].type, token)
         for child in self.parsed.children[token]:
             if self.parsed.deps[child] == "prep":
                 mention = self.find_mention(token)
@@ -126,6 +143,26 @@ class NounRelationReader(ClauseReader):
                 for container in self._find_containers(preposition)
                 if self.spans[container].type in _CONTAINER_TYPES[kind]
             )
+
+    def _is_about_name_before(self, preposition: int) -> bool:
+        """Return whether the parser took what follows a name for a part of what is before it.
+
+        For example: "sold it to Ada Holm from Oslo", "the owner of Acme in Oslo".
+        """
+        mention, head = self.mention_at[preposition - 1], self.parsed.heads[preposition]
+        if preposition == 0 or mention < 0 or self.mention_at[head] == mention:
+            return False
+        word, kind = self.parsed.lowers[preposition], self.spans[mention].type
+        if kind == "person":
+            name = self.find_head(mention)
+            return (
+                word == "from"
+                and self.parsed.deps[name] == "pobj"
+                and self.parsed.lowers[self.parsed.heads[name]] in {"to", "with", "by"}
+            )
+        noun = self.parsed.lowers[head]
+        is_role = noun in _ROLES or get_noun_relation(noun, "of") in _RELATIONS_OF_HEADS
+        return kind == "organization" and word in {"in", "near"} and is_role
 
     def _read_larger_place(self, token: int) -> Iterator[Statement]:
         """Yield where a place is: "Leeds, England"."""

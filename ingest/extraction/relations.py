@@ -154,14 +154,15 @@ class RelationReader(VerbPhraseReader):
         yield from phrases
         # These stand in a closer relation than that of the subject to its object.
         targets = [target for _, kind, target, _ in phrases if kind in {"organizes", "uses"}]
+        targets += [end for phrase in phrases if phrase[1] == "replaces" for end in phrase[::2]]
         objects = list(self.find_objects(verb))
         direct_objects = [target for target, preposition in objects if not preposition]
         for target, preposition in objects:
             if target in targets:
                 continue
             kind = get_verb_relation(lemma, preposition)
-            # The object is what is stored there, or takes place there, not the subject.
-            is_stored_object = not is_passive and kind == "stored_in"
+            # The object is what is stored or written there, or takes place there, not the subject.
+            is_stored_object = not is_passive and kind in {"stored_in", "written_in"}
             if kind == "occurs_in" and direct_objects and not is_passive:
                 continue
             yield from self._read_clause(

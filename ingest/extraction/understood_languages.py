@@ -11,6 +11,8 @@ from mcp_context_persistence.kg.text.stop_words import LANGUAGES, read_stop_word
 # Rules that read only the form of a name, not the grammar around it.
 _RULES = ("code:", "command:", "vocabulary:", "form:legal")
 _LOWER_WORD = re.compile(r"(?<![\w.@/-])[^\W\d_A-Z][^\W\d_]*(?![\w@/-])")
+# "Met" is Dutch, too, but no Dutch sentence begins so.
+_ENGLISH_OPENING = re.compile(r"(?:^|[.!?\n])\s*We met\b")
 # English has more function words than this among its words in lower case.
 _MIN_SHARE, _MIN_ASCII_SHARE = 0.12, 0.03
 _MIN_WORDS, _MIN_ASCII_WORDS = 5, 12
@@ -48,6 +50,8 @@ def _has_english_balance(text: str, language: str | None) -> bool:
         return False
     english, foreign = read_stop_words(ENGLISH), read_stop_words(language)
     words = set(_LOWER_WORD.findall(text[:1].lower() + text[1:]))
+    if _ENGLISH_OPENING.search(text):
+        foreign = foreign - {"met"}
     return bool(words & english) and len(words & english) >= len(words & foreign)
 
 

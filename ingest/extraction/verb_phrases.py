@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mcp_context_persistence.ingest.extraction.dependency_grammar import SOFTWARE_TYPES
 from mcp_context_persistence.ingest.extraction.modality import ModalityReader
 from mcp_context_persistence.ingest.extraction.noun_relations import (
     NounRelationReader,
@@ -34,10 +35,25 @@ _RECIPROCAL_VERBS = {
     **dict.fromkeys(inflect_verbs(frozenset({"collaborate", "cooperate"})), "works_with"),
     **dict.fromkeys(inflect_verbs(frozenset({"compete"})), "competes_with"),
 }
+# The prepositions before what is new.
+_VERBS_OF_REPLACING = {
+    **dict.fromkeys(inflect_verbs(frozenset({"replace", "substitute"})), ("with", "by")),
+    **dict.fromkeys(inflect_verbs(frozenset({"swap", "exchange"})), ("for", "with")),
+}
+_VERBS_OF_CHANGE = inflect_verbs(
+    frozenset({"move", "switch", "migrate", "port", "change", "convert", "go"})
+)
+_VERBS_OF_MAKING = inflect_verbs(
+    frozenset({"build", "write", "rewrite", "create", "develop", "implement", "train", "code"})
+    | {"program", "prototype", "generate", "draw", "render", "script"}
+)
 _VERBS = frozenset(
     {*_VERBS_OF_PREMISES, *_VERBS_OF_EVENTS, *_VERBS_OF_LENDING, *_VERBS_OF_COOPERATION}
+    | {*_VERBS_OF_CHANGE, *_VERBS_OF_MAKING}
     | _RECIPROCAL_VERBS.keys()
+    | _VERBS_OF_REPLACING.keys()
 )
+_TOOL_TYPES = frozenset({"technology", "library", "language"})
 _LENT_TYPES = frozenset({"product", "technology"})
 _ACTING_TYPES = frozenset({"person", "organization"})
 _PAIR = 2
@@ -60,13 +76,9 @@ class VerbPhraseReader(NounRelationReader):
         """Yield what a verb and its objects state."""
         if self.parsed.lowers[verb] not in _VERBS:
             return
-        nouns = [
-            noun
-            for child in self.parsed.children[verb]
-            if self.parsed.deps[child] == "dobj"
-            for noun in self.find_conjuncts(child)
-        ]
+        nouns = self._find_object_nouns(verb)
         word = self.parsed.lowers[verb]
+        yield from self._read_replacement(verb, nouns)
         if not nouns:
             yield from self._read_reciprocal(verb, subjects)
         elif word in _VERBS_OF_LENDING:
@@ -83,6 +95,17 @@ class VerbPhraseReader(NounRelationReader):
                 yield from self._read_premises(verb, noun, actors)
             if word in _VERBS_OF_COOPERATION:
                 yield from self._read_cooperation(verb, noun, actors)
+            if word in _VERBS_OF_MAKING:
+                yield from self._read_tools(verb, noun, actors)
+
+    def _find_object_nouns(self, verb: int) -> list[int]:
+        """Return the direct objects of a verb; of one in the passive voice its subjects."""
+        return [
+            noun
+            for child in self.parsed.children[verb]
+            if self.parsed.deps[child] in {"dobj", "nsubjpass"}
+            for noun in self.find_conjuncts(child)
+        ]
 
     def _read_premises(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
         """Yield where an organization is: "keeps its head office in Lisbon"."""
@@ -134,6 +157,54 @@ class VerbPhraseReader(NounRelationReader):
                         for actor in actors
                         if actor != partner
                     )
+
+    def _read_tools(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
+        """Yield who uses what to make something: "built the page with React"."""
+        for preposition in ("in", "with"):
+            for tool in self._find_after(preposition, verb, noun):
+                if self.spans[tool].type not in _TOOL_TYPES:
+                    continue
+                yield from ((actor, "uses", tool, _PHRASE_RULE) for actor in actors)
+                made = self.find_mention(noun)
+                if preposition == "in" and made >= 0:
+                    yield made, "written_in", tool, _PHRASE_RULE
+
+    def _read_replacement(self, verb: int, nouns: list[int]) -> Iterator[Statement]:
+        """Yield what replaces what, whoever does it.
+
+        For example: "replaced Memcached with Redis", "moved the builds from Jenkins to Buildkite".
+        """
+        word = self.parsed.lowers[verb]
+        if word in _VERBS_OF_REPLACING:
+            old = [mention for noun in nouns if (mention := self.find_mention(noun)) >= 0]
+            prepositions, types = _VERBS_OF_REPLACING[word], SOFTWARE_TYPES | {"product"}
+        elif word in _VERBS_OF_CHANGE:  # Code moves from file to file, and replaces neither.
+            old, prepositions = self._find_after("from", verb, *nouns), ("to",)
+            types = _TOOL_TYPES | {"product"}
+        else:
+            return
+        new = [new for word in prepositions for new in self._find_after(word, verb, *nouns)]
+        yield from (
+            (after, "replaces", before, _PHRASE_RULE)
+            for before in old
+            for after in new
+            if {self.spans[before].type, self.spans[after].type} <= types
+        )
+
+    def _find_after(self, word: str, *heads: int) -> list[int]:
+        """Return the mentions after a preposition that depends on one of the tokens.
+
+        The parser may take "from A to B" for one phrase.
+        """
+        found: list[int] = []
+        for head in heads:
+            for child in self.parsed.children[head]:
+                if self.parsed.deps[child] in {"prep", "agent"}:
+                    if self.parsed.lowers[child] == word:
+                        found += [mention for mention, _ in self.find_prepositional_objects(child)]
+                    else:
+                        found += self._find_after(word, child, *self.parsed.children[child])
+        return found
 
     def _read_reciprocal(self, verb: int, subjects: list[int]) -> Iterator[Statement]:
         """Yield what two subjects do with each other: "Ines and Emil married in May"."""

@@ -29,6 +29,7 @@ ENGLISH = [
     "Zoë Brontë ordered a crème brûlée in Paris.",
     "Angela Merkel",
     "Anna met Tom and Omar met Lisa.",
+    "We met Anna Holm, CEO of Siemens.",
     "Los Angeles, La Paz and El Paso are named in her notes.",
 ]
 

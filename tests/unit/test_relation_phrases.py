@@ -150,6 +150,23 @@ def find_facts_of(extraction: Extraction) -> set[tuple[str, str, str]]:
         ),
         ("The director of Fenwick Tools is Rosa Vidal.", ("rosa_vidal", "leads", "fenwick_tools")),
         ("The wife of Marek Lipa is Dana Lipa.", ("dana_lipa", "marries", "marek_lipa")),
+        ("Jenkins was replaced with GitHub Actions.", ("github_actions", "replaces", "Jenkins")),
+        (
+            "We moved the builds from Jenkins to GitHub Actions.",
+            ("github_actions", "replaces", "Jenkins"),
+        ),
+        ("Pavel Novak built the page with Django.", ("pavel_novak", "uses", "Django")),
+        (
+            "Rosa Vidal (external, Fenwick Tools Ltd) called.",
+            ("rosa_vidal", "works_for", "fenwick_tools_ltd"),
+        ),
+        ("We met Rosa Vidal, a buyer for Siemens AG.", ("rosa_vidal", "works_for", "siemens_ag")),
+        (
+            "I know the owner of Tidewater Labs in Galway.",
+            ("tidewater_labs", "located_in", "Galway"),
+        ),
+        ("I sold the boat to Rosa Vidal from Oslo.", ("rosa_vidal", "comes_from", "Oslo")),
+        ("Siemens AG, a firm based in Munich, called.", ("siemens_ag", "located_in", "Munich")),
     ],
 )
 def test_states(extractor: Extractor, text: str, statement: tuple[str, str, str]) -> None:
@@ -172,6 +189,18 @@ def test_states(extractor: Extractor, text: str, statement: tuple[str, str, str]
             ("emil_vogel", "works_for", "tidewater_labs"),
         ),
         ("Fenwick Tools plans to open a depot in Leeds.", ("fenwick_tools", "located_in", "Leeds")),
+        (
+            "Rosa Vidal (former CTO, Fenwick Tools Ltd) called.",
+            ("rosa_vidal", "works_for", "fenwick_tools_ltd"),
+        ),
+        ("Rosa Vidal is a customer at Siemens AG.", ("rosa_vidal", "works_for", "siemens_ag")),
+        ("Please replace Jenkins with GitHub Actions.", ("github_actions", "replaces", "Jenkins")),
+        (
+            "Liv moved the builds from Jenkins to GitHub Actions.",
+            ("Liv", "migrates_to", "github_actions"),
+        ),
+        ("We moved the cache from store.py to cache.py.", ("cache.py", "replaces", "store.py")),
+        ("Anna Holm wrote the importer in Python.", ("anna_holm", "written_in", "Python")),
         ("Fenwick Tools sold its office in Leeds.", ("fenwick_tools", "located_in", "Leeds")),
         ("The two never met: Mira Stone and Jonas Weber.", ("mira_stone", "knows", "jonas_weber")),
     ],
