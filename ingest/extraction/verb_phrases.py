@@ -85,18 +85,19 @@ class VerbPhraseReader(NounRelationReader):
             yield from self._read_lending(verb, nouns)
         actors = [mention for mention in subjects if self.spans[mention].type in _ACTING_TYPES]
         for noun in nouns:
-            if self.modality.has_negation(noun):
-                continue
-            if word in _VERBS_OF_EVENTS:
-                yield from self._read_event(verb, noun, actors)
-            if not actors:
-                continue
-            if word in _VERBS_OF_PREMISES and self.is_premises(noun):
-                yield from self._read_premises(verb, noun, actors)
-            if word in _VERBS_OF_COOPERATION:
-                yield from self._read_cooperation(verb, noun, actors)
-            if word in _VERBS_OF_MAKING:
-                yield from self._read_tools(verb, noun, actors)
+            if not self.modality.has_negation(noun):
+                yield from self._read_object(verb, noun, actors)
+
+    def _read_object(self, verb: int, noun: int, actors: list[int]) -> Iterator[Statement]:
+        word = self.parsed.lowers[verb]
+        if word in _VERBS_OF_EVENTS:
+            yield from self._read_event(verb, noun, actors)
+        if word in _VERBS_OF_MAKING:
+            yield from self._read_tools(verb, noun, actors)
+        if actors and word in _VERBS_OF_PREMISES and self.is_premises(noun):
+            yield from self._read_premises(verb, noun, actors)
+        if actors and word in _VERBS_OF_COOPERATION:
+            yield from self._read_cooperation(verb, noun, actors)
 
     def _find_object_nouns(self, verb: int) -> list[int]:
         """Return the direct objects of a verb; of one in the passive voice its subjects."""
@@ -165,9 +166,9 @@ class VerbPhraseReader(NounRelationReader):
                 if self.spans[tool].type not in _TOOL_TYPES:
                     continue
                 yield from ((actor, "uses", tool, _PHRASE_RULE) for actor in actors)
-                made = self.find_mention(noun)
-                if preposition == "in" and made >= 0:
-                    yield made, "written_in", tool, _PHRASE_RULE
+                artifact = self.find_mention(noun)
+                if preposition == "in" and artifact >= 0:
+                    yield artifact, "written_in", tool, _PHRASE_RULE
 
     def _read_replacement(self, verb: int, nouns: list[int]) -> Iterator[Statement]:
         """Yield what replaces what, whoever does it.
@@ -196,15 +197,15 @@ class VerbPhraseReader(NounRelationReader):
 
         The parser may take "from A to B" for one phrase.
         """
-        found: list[int] = []
+        mentions: list[int] = []
         for head in heads:
             for child in self.parsed.children[head]:
                 if self.parsed.deps[child] in {"prep", "agent"}:
                     if self.parsed.lowers[child] == word:
-                        found += [mention for mention, _ in self.find_prepositional_objects(child)]
+                        mentions += [mention for mention, _ in self.find_prepositional_objects(child)]
                     else:
-                        found += self._find_after(word, child, *self.parsed.children[child])
-        return found
+                        mentions += self._find_after(word, child, *self.parsed.children[child])
+        return mentions
 
     def _read_reciprocal(self, verb: int, subjects: list[int]) -> Iterator[Statement]:
         """Yield what two subjects do with each other: "Ines and Emil married in May"."""
