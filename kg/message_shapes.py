@@ -175,7 +175,7 @@ def dump_data(**values: Any) -> str | None:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise ValidationError(
-            "value holds half of a surrogate pair, which cannot be stored"
+            "value contains half of a surrogate pair, which cannot be stored"
         ) from error
     if size > limits.MESSAGE_DATA_BYTES:
         raise LimitError(

@@ -331,7 +331,7 @@ def _describe_problem(kind: str, message: str) -> tuple[str, str]:
     if kind == "missing":
         return "", "is missing"
     if kind == "string_unicode":
-        return "", "holds half of a surrogate pair, which cannot be stored"
+        return "", "contains half of a surrogate pair, which cannot be stored"
     text = message.removeprefix("Value error, ")
     if match := _PATH.fullmatch(text):
         return match[1], match[2]

@@ -123,7 +123,7 @@ def fingerprint(folder: Path) -> str:
     files = [onnx] if minilm.is_download(folder) else model_files.list_weights(folder)
     if not files:
         raise VectorDBError(
-            "The folder of the embedding model holds no weights. Install the model again."
+            "The folder of the embedding model contains no weights. Install the model again."
         )
     digest = model_files.digest_files(files)
     return minilm.EQUAL_FINGERPRINTS.get(digest, digest)

