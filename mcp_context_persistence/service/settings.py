@@ -26,7 +26,7 @@ class ServiceSettings:
     Attributes:
         database_url: The `database_url` of its clients; None means the configured one.
         config: The `config` of its clients.
-        auth: User and password of a server of one's own.
+        auth: User and password of a Neo4j server that the library does not manage.
         namespace: The namespace of callers without a key, which must be on this machine.
         keys_file: The file with the keys. As long as it does not exist, callers on this machine
             need none.

@@ -133,7 +133,7 @@ class _TextGroup:
             [(text_source(self._texts[index]), self._extractions[index])],
             redirects,
             now=now,
-            admission=types,
+            type_limits=types,
             reads_stored=False,
         )
         response = build_response(
