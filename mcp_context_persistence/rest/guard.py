@@ -1,4 +1,4 @@
-"""The guard before every door of the service: it lets a request in, or answers it with a problem.
+"""The guard of the service: it lets a request in, or answers it with a problem.
 
 It runs before routing and before a body is parsed, also for applications that are mounted: host and
 origin, credential, rate, number of requests, content encoding, length and time of the body. The
