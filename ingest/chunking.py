@@ -1,4 +1,4 @@
-"""Splits a long text into overlapping passages that fit into an encoder."""
+"""Split a long text into overlapping passages that fit into an encoder."""
 
 import re
 from collections.abc import Callable, Sequence

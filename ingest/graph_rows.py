@@ -1,4 +1,4 @@
-"""Builds rows for the statements that write extracted entities, mentions and relations."""
+"""Build rows for the statements that write extracted entities, mentions and relations."""
 
 import json
 from collections import Counter, defaultdict

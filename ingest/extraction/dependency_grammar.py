@@ -1,4 +1,4 @@
-"""Reads the dependency parse: the mentions of a text, and how its words depend on each other."""
+"""Read the dependency parse: the mentions of a text, and how its words depend on each other."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

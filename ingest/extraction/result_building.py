@@ -1,4 +1,4 @@
-"""Builds what an extraction returns, from the candidates of a segment of a text."""
+"""Build what an extraction returns, from the candidates of a segment of a text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Cuts a text into segments for the parser, and maps their positions back to the text."""
+"""Cut a text into segments for the parser, and map their positions back to the text."""
 
 import re
 from bisect import bisect_right

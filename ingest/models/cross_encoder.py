@@ -1,4 +1,4 @@
-"""Scores texts with a cross-encoder.
+"""Score texts with a cross-encoder.
 
 It reads a query and a text together and scores how well the text answers the query.
 """

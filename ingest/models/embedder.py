@@ -1,4 +1,4 @@
-"""Makes vectors of texts on this machine."""
+"""Make vectors of texts on this machine."""
 
 import hashlib
 import os

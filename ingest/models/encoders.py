@@ -1,4 +1,4 @@
-"""Finds the models that turn texts into vectors, and chooses the implementation that runs them.
+"""Find the models that turn texts into vectors, and choose the implementation that runs them.
 
 `OnnxEncoder` runs models of the shape of MiniLM-L6, the default model among them. `BertEncoder`
 runs other BERT models, and on a GPU all of them, with torch. `SentenceEncoder` runs every other

@@ -1,4 +1,4 @@
-"""Loads the default language models beside the start of the server.
+"""Load the default language models beside the start of the server.
 
 Opening a client takes a second or more that the process mostly waits for. In that time a thread
 loads the embedding model. Where a server has to be started first, which takes longer, the thread

@@ -1,4 +1,4 @@
-"""Prints lines while a managed server and the models are provided."""
+"""Print lines while a managed server and the models are provided."""
 
 import contextlib
 import sys

@@ -172,7 +172,7 @@ class TimedProtocol(H11Protocol):
             self.transport.abort()
 
     def _abort_later(self) -> None:
-        """End a connection that is closing, but whose client does not read the rest."""
+        """Abort a closing connection later, if its client does not read the rest until then."""
         if self.transport.is_closing() and self.transport.get_write_buffer_size():
             self.loop.call_later(limits.REQUEST_SECONDS, self.transport.abort)
 
