@@ -47,7 +47,7 @@ _MILLISECONDS_TO = 1e14
 
 
 def read_message(value: Any) -> Any:
-    """Return a message as a mapping of the fields; what is no message is returned as it is.
+    """Return a message as a mapping of its fields; return any other value unchanged.
 
     Raises:
         ValidationError: A part or another value cannot be stored. The text begins with `value`,
@@ -73,7 +73,7 @@ def read_message(value: Any) -> Any:
 
 
 def _to_mapping(value: Any) -> Mapping[Any, Any] | None:
-    """Return an object as a mapping, None for what is none."""
+    """Return an object as a mapping, None if it cannot be one."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type):

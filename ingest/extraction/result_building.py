@@ -80,7 +80,7 @@ def read_author(
 
 
 def _name_without_author(mention: Mention) -> Mention:
-    """Return a mention of the author, or of "My sister", with the name for any author."""
+    """Return a mention with the name that the author, or "My sister", has in every text."""
     if mention.extractor == AUTHOR_RULE:
         return replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
     if mention.extractor == RELATIVE_RULE:

@@ -153,7 +153,7 @@ def _ends_short_line(text: str, gap: re.Match[str]) -> bool:
 
 
 def _get_filler(gap: str) -> str:
-    """Return what takes the place of white space and of what was left out."""
+    """Return the filler for white space and omitted text."""
     if SEPARATOR in gap:
         return ", "
     word = next((word for sign, word in WORDS_FOR_SIGNS.items() if sign in gap), "")

@@ -112,7 +112,7 @@ class VerbPhraseReader(NounRelationReader):
             yield event, "occurs_in", location, _PHRASE_RULE
 
     def _read_lending(self, verb: int, nouns: list[int]) -> Iterator[Statement]:
-        """Yield who uses what was given: "lent her a ThinkPad"."""
+        """Yield the relations between recipients and the things they got: "lent her a ThinkPad"."""
         for recipient in self.find_recipients(verb):
             for noun in nouns:
                 target = self.find_mention(noun)

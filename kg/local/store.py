@@ -150,7 +150,7 @@ class Store:
         return self.mark.is_file()
 
     def prepare(self) -> None:
-        """Make the folder a store where it is empty or missing; make again what it has lost.
+        """Make an empty or missing folder a store, and create its missing files again.
 
         Raises:
             ValidationError: The path holds something else, which stays untouched.

@@ -63,7 +63,7 @@ class TypeSnapshot:
     is_database_full: tuple[bool, bool] = (False, False)
 
     def select_allowed(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
-        """Return which of these may be stored; where there is not room for all, the first ones."""
+        """Return the types that may be stored; if there is no room for all, the first ones."""
         return collect_types(
             _select_names(
                 relationship_types, self.stored.relationship_types, self.free_relationship_types
@@ -137,7 +137,7 @@ class TypeRegistry:
         return self._last or self._read()
 
     def select_allowed(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
-        """Return which of these a write may store; where there is not room for all, the first ones.
+        """Return the types that a write may store; if there is no room for all, the first ones.
 
         Raises:
             DatabaseError: The database could not be asked.

@@ -45,7 +45,7 @@ class SearchCalls:
         exclude_conversation_id: str | Sequence[str] | None = None,
         exclude_ids: str | Sequence[str] | None = None,
     ) -> SearchSimilarConversationsResponse:
-        """Find conversations that contain something similar to the query.
+        """Find conversations with a passage that is similar to the query.
 
         Args:
             query: At most 10,000 characters.

@@ -160,7 +160,7 @@ def make_interruption() -> ProblemError:
 
 
 def from_http_error(error: HTTPException) -> ProblemError:
-    """Return the problem for an error of the framework, whose text may have what was sent."""
+    """Return the problem for an error of the framework, whose text may quote the request."""
     if isinstance(error, ProblemError):
         return error
     kind = _BY_STATUS.get(error.status_code)
@@ -200,7 +200,7 @@ def from_validation_errors(
 
 
 def _describe_rule(message: str) -> str:
-    """Return a message of pydantic as what is said about a field."""
+    """Return a message of pydantic as a rule that follows the name of a field."""
     rule = _SUBJECT.sub("must", message.removeprefix("Value error, "))
     return rule.partition(" after validation")[0]
 

@@ -136,7 +136,7 @@ class TimedProtocol(H11Protocol):
 
     @property
     def _has_unread(self) -> bool:
-        """Whether something has come that was not read yet, such as the next request."""
+        """Whether the client has sent bytes that were not read yet, such as the next request."""
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))

@@ -54,7 +54,7 @@ class _Link(NamedTuple):
 
 
 class NotAnsweredError(Exception):
-    """The service has done nothing of what was asked."""
+    """The service has not begun the call."""
 
 
 class RemoteClient:

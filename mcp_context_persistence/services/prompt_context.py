@@ -154,7 +154,7 @@ def _pair_scores(ranked: Ranked) -> list[tuple[float, Candidate]]:
 
 
 def _warn_of_noise(confidence: Confidence | None, *, is_noise: bool) -> list[str]:
-    """Return a note where what was found is unlikely to answer the query."""
+    """Return a note if the results are unlikely to answer the query."""
     if confidence is None or not (is_noise or confidence.value < LOW_CONFIDENCE):
         return []
     return [

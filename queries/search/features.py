@@ -328,7 +328,7 @@ def _combine(cosines: Floats, keyword_scores: Floats) -> Floats:
 
 
 def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:
-    """Return scores of which those of repetitions are not above the others.
+    """Return the scores, with those of repetitions limited to the score of the others.
 
     Otherwise all answers would look alike beside the question itself.
     """

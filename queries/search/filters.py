@@ -161,7 +161,7 @@ class Filters:
 
     @cached_property
     def impossible_kinds(self) -> tuple[str, ...]:
-        """The requested kinds that cannot pass: they do not have what is filtered by."""
+        """The requested kinds that cannot pass, because they lack a filtered property."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
         return tuple(kind for kind in self._requested_kinds if kind not in passing)
 
