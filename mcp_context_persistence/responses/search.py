@@ -91,7 +91,7 @@ class HybridSearchParams(BaseModel):
     exclude_conversation_id: str | list[str] | None = Field(
         None, description="Conversations of which nothing is returned"
     )
-    exclude_ids: str | list[str] | None = Field(None, description="Ids of what is not returned")
+    exclude_ids: str | list[str] | None = Field(None, description="Ids of results to leave out")
 
     @field_validator("filters", mode="before")
     @classmethod

@@ -53,7 +53,7 @@ class Filters:
         confidence_min: Least confidence of what has one; messages have 1.0.
         metadata: Conditions on values of metadata, by the paths of their keys.
         excluded_conversation_ids: Conversations of which nothing is returned.
-        excluded_ids: Ids of what is not returned.
+        excluded_ids: Ids of results to leave out.
     """
 
     conversation_ids: tuple[str, ...] = ()
