@@ -121,7 +121,7 @@ CAUSES = (
     ),
     Cause(
         pattern=r"failed to map segment from shared object|cannot (?:execute|enable executable)",
-        advice="Java or the cache is on a file system that forbids to execute (noexec): "
+        advice="Java or the cache is on a file system that allows no execution (noexec): "
         "set CONTEXT_CACHE_DIR to another folder",
     ),
     Cause(

@@ -31,7 +31,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no-route": (404, "There is no such address"),
     "method-not-allowed": (405, "The address has no such method"),
     "timeout": (408, "The request did not arrive in time"),
-    "conflict": (409, "The key of idempotency belongs to another request"),
+    "conflict": (409, "The Idempotency-Key belongs to another request"),
     "precondition-failed": (412, "The item has changed"),
     "too-large": (413, "The request is too large"),
     "unsupported-media-type": (415, "The content type is not supported"),
