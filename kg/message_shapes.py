@@ -140,7 +140,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _read_extra(fields: dict[Any, Any], *, is_object: bool) -> dict[str, Any] | None:
-    """Return what the other fields do not hold, without empty values of objects."""
+    """Return the keys that have no field, without empty values of objects."""
     extra = fields.pop("extra", None)
     extra_fields = (
         {}

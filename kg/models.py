@@ -168,7 +168,7 @@ class Message(BaseModel):
 
     @property
     def indexed_text(self) -> str:
-        """The text by which searches find the message: its content and what its parts hold."""
+        """The text by which searches find the message: its content and the texts of its parts."""
         if not self.parts and not self.tool_calls:
             return self.content
         texts = read_part_texts(self.parts, self.tool_calls)

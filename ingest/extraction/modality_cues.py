@@ -119,7 +119,7 @@ class CueReader(SentenceForms):
         return self.has_to(verb) and "yet" in self.parsed.lowers[max(0, verb - 3) : verb]
 
     def _is_over(self, verb: int) -> bool:
-        """Return whether a predicate held once: "no longer uses", "does not use it anymore"."""
+        """Return whether a predicate was true once: "no longer uses", "does not use it anymore"."""
         lowers, deps = self.parsed.lowers, self.parsed.deps
         adverbs = [child for child, _ in self.find_cues(verb) if deps[child] in {"advmod", "amod"}]
         for child in (*adverbs, *(i for adverb in adverbs for i in self.parsed.children[adverb])):

@@ -103,7 +103,7 @@ def _blank_data(text: str, data: Sequence[DataSpan]) -> str:
 
 
 def join_values(text: str, values: Iterable[Value]) -> Segment:
-    """Return a segment of values, each a sentence of its own."""
+    """Return a segment in which each value is a sentence."""
     strings, cells = list[str](), list[Value]()
     cuts, shifts = [0], [0]
     length = 0

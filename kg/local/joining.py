@@ -34,7 +34,7 @@ JOIN_LOCK_SECONDS = 60.0
 def join_server(
     store: Store, settings: ServerSettings, progress: ReportProgress | None, *, is_throwaway: bool
 ) -> State:
-    """Wait for the store's own server, and start it where none lives. The caller holds a lease.
+    """Wait for the store's server, and start it if none runs. The caller has a lease.
 
     Args:
         store: The store.

@@ -149,7 +149,7 @@ def make_failure() -> ProblemError:
 
 
 def make_interruption() -> ProblemError:
-    """Return the problem of a request whose call goes on when the service ends."""
+    """Return the problem of a request whose call still runs when the service ends."""
     return ProblemError(
         "unavailable",
         "the service was stopped during the request",

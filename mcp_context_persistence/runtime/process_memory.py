@@ -95,7 +95,7 @@ def seconds_since_cleanup() -> float:
 
 
 def free_memory() -> int:
-    """Free what can be computed again and what the allocators hold back.
+    """Free what can be computed again, and the free memory of the allocators.
 
     Returns:
         How many resident bytes the process lost.

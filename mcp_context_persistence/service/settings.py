@@ -84,7 +84,7 @@ class ServiceSettings:
 
     @property
     def has_keys(self) -> bool:
-        """Whether callers need a key: the file of keys exists, or nobody can tell."""
+        """Whether callers need a key: the file of keys exists, or cannot be checked."""
         try:
             return self.keys_file is not None and bool(self.keys_file.lstat())
         except (FileNotFoundError, NotADirectoryError):

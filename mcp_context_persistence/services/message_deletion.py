@@ -59,7 +59,7 @@ class _MessageDeletion:
 
 
 def _is_removed(row: Row) -> bool:
-    """Tell whether a decision goes with its message.
+    """Return whether a decision is deleted with its message.
 
     A proposal goes if its text was the message's. If other messages have its sentence, it is
     proposed again from these. A rejected decision goes if no message has its sentence any more. An

@@ -299,7 +299,7 @@ def _calculate_wide_features(
     keyword_scores: Floats,
     lengths: Floats,
 ) -> dict[str, Floats]:
-    """Calculate the features of a message together with those around it."""
+    """Calculate the features of a message together with its neighbors."""
     wide_counts = neighbors.sum_window(counts.matrix, PASSAGE_RADIUS)
     wide_lengths = neighbors.sum_window(lengths, PASSAGE_RADIUS)
     return {
