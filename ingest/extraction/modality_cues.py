@@ -245,9 +245,7 @@ class CueReader(SentenceForms):
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
             is_present = self.parsed.tags[verb] in _PRESENT_TAGS and previous != ["not"]
-            if is_present and (
-                self.is_time_to_come(child) or self.is_contract_condition(child, verb)
-            ):
+            if is_present and (self.is_time_to_come(child) or self.is_in_contract(child, verb)):
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
             word in {"had", "should", "were", "did"} and child < self.find_subject(verb)

@@ -271,7 +271,7 @@ class SentenceForms:
         is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
         return word in {"then", "when"} and is_back
 
-    def is_contract_condition(self, conjunction: int, verb: int) -> bool:
+    def is_in_contract(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
         main = self.parsed.heads[verb]
         return (
