@@ -1,4 +1,4 @@
-"""Compares the ratios of a run with the committed ones in `bench/baseline.json`.
+"""Compare the ratios of a run with the committed ones in `bench/baseline.json`.
 
 Only ratios are committed: both sides of a ratio were measured in the same run, so it means
 something on another machine.

@@ -1,4 +1,4 @@
-"""Collects the rows of the measurements and shows them."""
+"""Collect the rows of the measurements and show them."""
 
 from collections.abc import Callable, Sequence
 

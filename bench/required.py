@@ -62,7 +62,7 @@ def _read_quality(search: str, data_set: str, figure: str) -> Callable[[Any], fl
 
 
 def _read_best_mode(search: str, data_set: str, figure: str) -> Callable[[Any], float | None]:
-    """Read the ratio to the better one of the modes with one retriever."""
+    """Return a reader of the ratio to the better one of the modes with one retriever."""
     return lambda results: (
         float(results[search][data_set][figure])
         / max(float(results[mode][data_set][figure]) for mode in ("semantic", "keyword"))
@@ -111,7 +111,7 @@ def _read_auroc(name: str) -> Callable[[Any], float | None]:
 def _read_halves(
     choose: Callable[[Iterable[float]], float], prefix: str
 ) -> Callable[[Any], float | None]:
-    """Read the worst figure of both halves."""
+    """Return a reader of the worst figure of both halves."""
     return lambda results: choose(
         value
         for half in results["contexts"].values()
@@ -121,7 +121,7 @@ def _read_halves(
 
 
 def _read_context(messages: str) -> Callable[[Any], float | None]:
-    """Read the lowest ratio of all budgets and of both parts of the chats."""
+    """Return a reader of the lowest ratio of `build_context` to the best messages of a search."""
 
     def read(results: Any) -> float | None:
         rates = {(row["part"], row["budget"], row["text"]): row["rate"] for row in results}

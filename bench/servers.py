@@ -1,4 +1,4 @@
-"""Opens the server that a bench runs on, and the service."""
+"""Open the server that a bench runs on, and the service."""
 
 import os
 import subprocess

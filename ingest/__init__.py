@@ -1,1 +1,1 @@
-"""Turns texts into passages, vectors, entities and relations, as rows for the graph."""
+"""Turn texts into passages, vectors, entities and relations, as rows for the graph."""

@@ -1,4 +1,4 @@
-"""Splits a long text into overlapping passages that fit into an encoder."""
+"""Split a long text into overlapping passages that fit into an encoder."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -136,7 +136,7 @@ def _find_next_start(levels: Sequence[int], first: int, end: int, overlap: int) 
 
 
 def _build_passage(text: str, offsets: Offsets, first: int, end: int) -> Passage:
-    """Return the text of some tokens, with what the tokenizer leaves out around them.
+    """Return the text of some tokens, with the characters next to them that the tokenizer omits.
 
     Space at the edges is left out.
     """

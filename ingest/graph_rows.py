@@ -1,4 +1,4 @@
-"""Builds rows for the statements that write extracted entities, mentions and relations."""
+"""Build rows for the statements that write extracted entities, mentions and relations."""
 
 import json
 from collections import Counter, defaultdict
@@ -25,10 +25,10 @@ from mcp_context_persistence.kg.schema.type_limits import (
 from mcp_context_persistence.kg.writes.entities import search_properties
 
 
-class TypeAdmission(Protocol):
+class TypeLimits(Protocol):
     """Decides which types may be stored: those of the namespace, and new ones up to a limit."""
 
-    def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
+    def select_allowed(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
         """Return the types that may be stored; the first ones have priority."""
 
 
@@ -72,7 +72,7 @@ def build_graph_rows(
     extractions: Iterable[tuple[str, Extraction]],
     *,
     now: int,
-    admission: TypeAdmission,
+    type_limits: TypeLimits,
 ) -> GraphRows:
     """Build the rows for the entities and relations of several texts.
 
@@ -81,12 +81,12 @@ def build_graph_rows(
         extractions: For each text its id, which is the evidence of its relations, and its
             extraction.
         now: Milliseconds since 1970.
-        admission: Which types may be stored. A relationship of another type becomes `RELATED_TO`
+        type_limits: Which types may be stored. A relationship of another type becomes `RELATED_TO`
             and keeps its name, an entity of another type becomes a concept.
     """
     extractions = list(extractions)
     best_mentions = _select_best_mentions(extractions)
-    admitted = admission.admit(
+    allowed = type_limits.select_allowed(
         [
             build_relationship_type(relation.type)
             for _, extraction in extractions
@@ -97,7 +97,7 @@ def build_graph_rows(
     return GraphRows(
         entities=[
             _build_entity_row(
-                namespace, _with_admitted_type(best_mentions[entity_id], admitted), now=now
+                namespace, _with_allowed_type(best_mentions[entity_id], allowed), now=now
             )
             for entity_id in sorted(best_mentions)
         ],
@@ -109,7 +109,7 @@ def build_graph_rows(
             }
             for source_id, extraction in extractions
         ],
-        relations=_build_relation_rows(namespace, extractions, admitted),
+        relations=_build_relation_rows(namespace, extractions, allowed),
         redirected_ids=frozenset(
             mention.redirected_from
             for _, extraction in extractions
@@ -151,14 +151,14 @@ def _rank(mention: Mention) -> tuple[bool, bool, float]:
 
 
 def _build_relation_rows(
-    namespace: str, extractions: Iterable[tuple[str, Extraction]], admitted: Types
+    namespace: str, extractions: Iterable[tuple[str, Extraction]], allowed: Types
 ) -> list[dict[str, Any]]:
     """Return one row per relationship, with its sources and its highest confidence."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
     for source_id, extraction in extractions:
         for relation in extraction.relations:
             stored_type = build_relationship_type(relation.type)
-            if stored_type not in admitted.relationship_types:
+            if stored_type not in allowed.relationship_types:
                 stored_type = FALLBACK_TYPE
             key = (relation.source, stored_type, relation.target)
             if key not in rows:
@@ -191,9 +191,9 @@ def _build_relation_row(namespace: str, relation: Relation, stored_type: str) ->
     }
 
 
-def _with_admitted_type(mention: Mention, admitted: Types) -> Mention:
+def _with_allowed_type(mention: Mention, allowed: Types) -> Mention:
     stored_label = build_label(mention.type)
-    if stored_label in admitted.labels or stored_label == FALLBACK_LABEL:
+    if stored_label in allowed.labels or stored_label == FALLBACK_LABEL:
         return mention
     return replace(mention, type=FALLBACK_ENTITY_TYPE)
 

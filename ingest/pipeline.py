@@ -1,4 +1,4 @@
-"""Extracts from texts and embeds them at the same time.
+"""Extract from texts and embed them at the same time.
 
 spaCy runs on its own thread while the encoder computes, because the encoder's matrix products
 release the interpreter's lock.

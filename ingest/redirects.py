@@ -1,4 +1,4 @@
-"""Replaces merged entities in an extraction by the entities that they were merged into."""
+"""Replace merged entities in an extraction by the entities that they were merged into."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Gives the spellings of a name one entity: "Neo4j", "neo4j" and "NEO4J"."""
+"""Give the spellings of a name one entity: "Neo4j", "neo4j" and "NEO4J"."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence

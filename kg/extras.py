@@ -1,4 +1,4 @@
-"""Lists the optional packages and the commands that install them.
+"""List the optional packages and the commands that install them.
 
 `pyproject.toml` has the same lists; a test compares them.
 """

@@ -143,7 +143,7 @@ def is_built_message_id(conversation_id: str, message_id: str) -> bool:
 
 
 def list_message_id_prefixes(conversation_id: str) -> list[str]:
-    """Return what stands before the position in the ids of `build_message_id`."""
+    """Return the prefixes before the position in the ids of `build_message_id`."""
     plain, short = f"{conversation_id}:", f"message:{digest(conversation_id)}:"
     has_room = len(plain.encode()) + _POSITION_CHARACTERS <= limits.IDENTIFIER_BYTES
     return [plain] if has_room else [plain, short]

@@ -47,7 +47,7 @@ _MILLISECONDS_TO = 1e14
 
 
 def read_message(value: Any) -> Any:
-    """Return a message as a mapping of the fields; what is no message is returned as it is.
+    """Return a message as a mapping of its fields; return any other value unchanged.
 
     Raises:
         ValidationError: A part or another value cannot be stored. The text begins with `value`,
@@ -73,7 +73,7 @@ def read_message(value: Any) -> Any:
 
 
 def _to_mapping(value: Any) -> Mapping[Any, Any] | None:
-    """Return an object as a mapping, None for what is none."""
+    """Return an object as a mapping, None if it cannot be one."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type):
@@ -140,7 +140,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _read_extra(fields: dict[Any, Any], *, is_object: bool) -> dict[str, Any] | None:
-    """Return what the other fields do not hold, without empty values of objects."""
+    """Return the keys that have no field, without empty values of objects."""
     extra = fields.pop("extra", None)
     extra_fields = (
         {}
@@ -175,7 +175,7 @@ def dump_data(**values: Any) -> str | None:
         size = len(text.encode())
     except UnicodeEncodeError as error:
         raise ValidationError(
-            "value holds half of a surrogate pair, which cannot be stored"
+            "value contains half of a surrogate pair, which cannot be stored"
         ) from error
     if size > limits.MESSAGE_DATA_BYTES:
         raise LimitError(

@@ -168,7 +168,7 @@ class Message(BaseModel):
 
     @property
     def indexed_text(self) -> str:
-        """The text by which searches find the message: its content and what its parts hold."""
+        """The text by which searches find the message: its content and the texts of its parts."""
         if not self.parts and not self.tool_calls:
             return self.content
         texts = read_part_texts(self.parts, self.tool_calls)
@@ -331,7 +331,7 @@ def _describe_problem(kind: str, message: str) -> tuple[str, str]:
     if kind == "missing":
         return "", "is missing"
     if kind == "string_unicode":
-        return "", "holds half of a surrogate pair, which cannot be stored"
+        return "", "contains half of a surrogate pair, which cannot be stored"
     text = message.removeprefix("Value error, ")
     if match := _PATH.fullmatch(text):
         return match[1], match[2]

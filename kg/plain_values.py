@@ -19,7 +19,9 @@ from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.errors import LimitError, ValidationError
 
 _SIMPLE_KEY = re.compile(r"[\w-]{1,64}")
-_NOT_FINITE = "holds a number that JSON cannot hold: it is not finite, or has more than 64 bits"
+_NOT_FINITE = (
+    "contains a number that JSON cannot express: it is not finite, or has more than 64 bits"
+)
 
 
 def to_plain(field: str, value: object, *, depth: int = 0) -> Any:
@@ -35,7 +37,7 @@ def to_plain(field: str, value: object, *, depth: int = 0) -> Any:
         depth: How deeply it is nested.
 
     Raises:
-        ValidationError: JSON cannot hold the value; the text has the full name of its key.
+        ValidationError: JSON cannot express the value; the text has the full name of its key.
     """
     if depth > limits.METADATA_DEPTH:
         raise ValidationError(
@@ -127,5 +129,5 @@ def _write_text(field: str, value: object) -> str:
             raise ValidationError(f"{field} {_NOT_FINITE}")
         return str.__str__(str(value))
     raise ValidationError(
-        f"{field} holds a value of the type {type(value).__name__}, which JSON cannot hold"
+        f"{field} contains a value of the type {type(value).__name__}, which JSON cannot express"
     )

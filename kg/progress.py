@@ -47,7 +47,7 @@ def raise_original(carrier: CallerError) -> NoReturn:
 
 @contextmanager
 def original_errors() -> Iterator[None]:
-    """Raise the error of the caller's code, where the block raises its carrier."""
+    """Raise the original error of the caller's code if the block raises its `CallerError`."""
     try:
         yield
     except CallerError as carrier:

@@ -20,6 +20,6 @@ def load_stored(text: str | None, content: str) -> Any:
         return json.loads(text) if text else None
     except ValueError as error:
         raise DatabaseError(
-            f"the stored {content} cannot be read, so that the database is damaged: restore a copy "
+            f"the stored {content} cannot be read, so the database is damaged: restore a copy "
             "that was made while the server was stopped"
         ) from error

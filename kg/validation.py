@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
 _SHOWN_KEY_CHARACTERS = 64
-_SURROGATE = "holds half of a surrogate pair, which cannot be stored"
+_SURROGATE = "contains half of a surrogate pair, which cannot be stored"
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -126,7 +126,7 @@ def check_identifier(field: str, value: object, *, size: int = limits.IDENTIFIER
     if len(text.encode("utf-8")) > size:
         raise LimitError(f"{field} has more than {size} bytes in UTF-8")
     if any(unicodedata.category(character) in {"Cc", "Zl", "Zp"} for character in text):
-        raise ValidationError(f"{field} must not hold control characters or line breaks")
+        raise ValidationError(f"{field} must not contain control characters or line breaks")
     return text
 
 
@@ -312,6 +312,6 @@ def check_vectors(
         lengths = np.linalg.norm(array, axis=1)
     if not np.isfinite(array).all() or not np.isfinite(lengths).all() or not lengths.all():
         raise VectorDBError(
-            f"{field} must be finite, also its rows' lengths, and must not hold a row of zeros"
+            f"{field} must be finite, also its rows' lengths, and must not contain a row of zeros"
         )
     return array

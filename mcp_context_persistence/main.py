@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.rest.app import Door, create_app
+from mcp_context_persistence.rest.app import MountedApp, create_app
 from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS, ServiceSettings
 
@@ -52,7 +52,7 @@ class CallerMemory:
 def create_service(
     settings: ServiceSettings | None = None, *, secret: "LocalSecret | None" = None
 ) -> "FastAPI":
-    """Return the REST application with every other door of the service mounted in it.
+    """Return the REST application with the MCP server mounted in it.
 
     The guard of the REST application stands before them too: it checks host, origin and key, and
     `scope["state"]["caller"]` has the caller.
@@ -63,11 +63,13 @@ def create_service(
     """
     checked = settings or ServiceSettings.from_environment()
     return create_app(
-        checked, secret=secret, build_doors=lambda service: _build_doors(service, checked)
+        checked,
+        secret=secret,
+        build_mounted_apps=lambda service: _build_mounted_apps(service, checked),
     )
 
 
-def _build_doors(service: "Service", settings: ServiceSettings) -> list[Door]:
+def _build_mounted_apps(service: "Service", settings: ServiceSettings) -> list[MountedApp]:
     """Build the MCP server with each profile; nothing where its package is not installed."""
     if find_spec("mcp") is None:
         return []
@@ -75,12 +77,14 @@ def _build_doors(service: "Service", settings: ServiceSettings) -> list[Door]:
     from mcp_context_persistence.mcp_server.profiles import PROFILES  # noqa: PLC0415
 
     return [
-        _build_mcp_door(service, settings, profile, PATH if number == 0 else f"{PATH}/{profile}")
+        _build_mcp_app(service, settings, profile, PATH if number == 0 else f"{PATH}/{profile}")
         for number, profile in enumerate(PROFILES)
     ]
 
 
-def _build_mcp_door(service: "Service", settings: ServiceSettings, profile: str, path: str) -> Door:
+def _build_mcp_app(
+    service: "Service", settings: ServiceSettings, profile: str, path: str
+) -> MountedApp:
     from mcp_context_persistence.mcp_server import http  # noqa: PLC0415 - an extra
     from mcp_context_persistence.mcp_server.server import ServerOptions  # noqa: PLC0415
 
@@ -96,7 +100,7 @@ def _build_mcp_door(service: "Service", settings: ServiceSettings, profile: str,
         allowed_hosts=[host for name in names for host in (name, f"{name}:*")],
         allowed_origins=[*http.LOOPBACK_ORIGINS, *settings.origins],
     )
-    return Door(path=path, app=app, run=lambda: http.run_http_app(app))
+    return MountedApp(path=path, app=app, run=lambda: http.run_http_app(app))
 
 
 def _derive_secret(settings: ServiceSettings) -> bytes | None:

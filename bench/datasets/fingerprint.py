@@ -1,4 +1,4 @@
-"""Makes graphs comparable: everything in a namespace but the times at which it was written."""
+"""Make graphs comparable: everything in a namespace but the times at which it was written."""
 
 import hashlib
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Reads the labeled sets that extraction is measured on.
+"""Read the labeled sets that extraction is measured on.
 
 Every reader returns plain values. None of the sets is part of this repository.
 """

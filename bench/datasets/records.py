@@ -1,4 +1,4 @@
-"""Reads the labeled sets in which the same entity has several names.
+"""Read the labeled sets in which the same entity has several names.
 
 None of the sets is part of this repository.
 """

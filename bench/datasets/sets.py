@@ -1,4 +1,4 @@
-"""Reads the development sets as conversations."""
+"""Read the development sets as conversations."""
 
 import gzip
 import json

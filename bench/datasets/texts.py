@@ -1,4 +1,4 @@
-"""Makes texts and vectors to measure with, and reads real texts from the data folder."""
+"""Make texts and vectors to measure with, and read real texts from the data folder."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Builds an environment for each peer: .cache/peers/NAME, from bench/peers/NAME.txt."""
+"""Build an environment for each peer: .cache/peers/NAME, from bench/peers/NAME.txt."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""Measures the extraction on POLE+O: documents with entities, relations and a denied relation."""
+"""Measure the extraction on POLE+O: documents with entities, relations and a denied relation."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Counts right and wrong answers of the extraction's rules, and scores them."""
+"""Count right and wrong answers of the extraction's rules, and score them."""
 
 import json
 from collections import Counter, defaultdict

@@ -45,7 +45,7 @@ _PRONOUNS = FORMS_OF_I | {"we", "We"}
 _FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur)\b")
 # "Our director" leads others, too, but "our neighbor" is known to the author.
 _KINDS_OF_OUR = frozenset({"family_of", "knows", "marries", "lives_in", "migrates_to"})
-# What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
+# Lasting facts about a person. What the author uses, does or thinks now is left out.
 _KINDS = frozenset(
     {
         *("works_for", "lives_in", "comes_from", "moves_to", "studies_at", "owns", "marries"),
@@ -120,7 +120,7 @@ def find_author_statements(
 
 
 def _may_tell(parsed: ParsedText) -> bool:
-    """Return whether such a word is near an "I" or a "my", as in few texts."""
+    """Return whether the text needs a second pass: a telling word is near "I" or "my"."""
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
         relatives = (head, *parsed.children[head]) if word in _PRONOUNS else ()
@@ -174,7 +174,7 @@ def _is_before_name(parsed: ParsedText, verb: int) -> bool:
 def _add_spans(
     spans: Sequence[EntityCandidate], new_spans: Sequence[EntityCandidate]
 ) -> list[EntityCandidate]:
-    """Return spans in order, with those of the new ones that overlap none."""
+    """Return the spans in order, with the new spans that overlap none of them."""
     free = [
         span
         for span in new_spans
@@ -251,7 +251,7 @@ class _AuthorReader(AuthorClauseReader):
             yield RelationCandidate(ends[0], kind, ends[1], CLAUSE_RULE, sentence, *stance)
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
-        """Return the subjects of a verb; of one such as "lives", the author is none."""
+        """Return the subjects of a verb; the author is never the subject of "lives"."""
         subjects, rule = super().find_subjects(verb)
         if self.parsed.tags[verb] == "VBZ":
             subjects = [subject for subject in subjects if subject not in self.authors]

@@ -1,4 +1,4 @@
-"""Finds the parts of a text that are no prose: code, logs, tables, JSON, blobs and the like.
+"""Find the parts of a text that are no prose: code, logs, tables, JSON, blobs and the like.
 
 They are recognized by their shape, in linear time: blobs, fenced code and JSON first, then the
 lines of what is left, paragraph by paragraph.

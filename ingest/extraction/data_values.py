@@ -85,7 +85,7 @@ def _find_labeled(text: str, spans: Sequence[DataSpan]) -> Iterator[tuple[int, i
 
 
 def _read_value(content: str, start: int, end: int, label: str) -> Value | None:
-    """Return a name or a sentence, None for what is neither."""
+    """Return a value that is a name or a sentence, None for other values."""
     kind = read_label(label)
     if (address := _ADDRESS.search(content)) is not None:
         content, kind = content[: address.start()], kind or "person"

@@ -1,4 +1,4 @@
-"""Reads the dependency parse: the mentions of a text, and how its words depend on each other."""
+"""Read the dependency parse: the mentions of a text, and how its words depend on each other."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
@@ -88,7 +88,7 @@ class DependencyGrammar:
         return mention
 
     def _is_named_by(self, noun: int, modifier: int) -> bool:
-        """Return whether a name says which one: "Zebra 400 printers", "my sister Anna"."""
+        """Return whether a name identifies the noun: "Zebra 400 printers", "my sister Anna"."""
         kind = self.spans[self.mention_at[modifier]].type
         if kind == "person" and modifier > noun:
             is_noun_for_person = self.parsed.lowers[noun] in NOUNS_FOR_PEOPLE

@@ -1,4 +1,4 @@
-"""Finds entities and relations in texts: parses them with spaCy, then applies the rules."""
+"""Find entities and relations in texts: parse them with spaCy, then apply the rules."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

@@ -195,7 +195,9 @@ def _check_folder(folder: Path) -> None:
             " words at white space."
         )
     if any("auto_map" in settings for settings in (config, config["encoder_config"], tokenizer)):
-        raise NLPError("The GLiNER model has code of its own, which is never run.")
+        raise NLPError(
+            "The GLiNER model needs its own code, which this library never runs. Give another one."
+        )
 
 
 def _describe_incomplete_folder() -> str:

@@ -91,7 +91,7 @@ _POLARITY = frozenset(
 
 
 def find_topic(text: str, kind: str) -> str:
-    """Return what must come up for an instruction to apply; empty if it applies always.
+    """Return the topic for which an instruction applies; empty if it applies always.
 
     What a user prefers is its own topic, unless it concerns all answers. What a user is, and what
     they do not eat, drink or use, applies always: "allergic to nuts" has little in common with

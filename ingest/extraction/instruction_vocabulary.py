@@ -21,7 +21,7 @@ TASK_GERUNDS = (
     r"inventing|offering|repeating|saying|sending|showing|starting|suggesting|summari[sz]ing|"
     r"telling|using|writing)"
 )
-# After "always" and "never" at the start of a sentence: no imperative, or one that tells no task.
+# Words after "always" and "never" that begin no imperative, or one that gives no task.
 NO_IMPERATIVE = (
     r"(?:a|an|the|at|in|on|up|as|so|too|to|for|with|from|my|your|our|his|her|their|that|this|it|"
     r"here|there|more|less|been|had|was|were|did|got|went|came|knew|saw|thought|said|made|felt|"
@@ -130,7 +130,7 @@ OCCUPATION = "|".join(
     )
 )
 BEFORE_FACT = r"(?<!if )(?<!when )(?<!that )(?<!because )"
-# What people are for years, besides their occupation.
+# Roles that last for years and are no occupation.
 LASTING_ROLE = (
     r"(?:beginner|novice|newbie|native speaker|night owl|early bird|morning person|introvert|"
     r"extrovert|widow(?:er)?|carer|caregiver|veteran|"

@@ -43,7 +43,7 @@ Kind = Literal["instruction", "preference", "fact"]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A wording. `is_clause`: it stands in a clause of a sentence, which may end as a question."""
+    """A wording. `is_clause`: it is in a clause of a sentence, which may end as a question."""
 
     name: str
     kind: Kind

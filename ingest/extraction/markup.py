@@ -1,4 +1,4 @@
-"""Replaces markup, addresses and signs in a text, because they are no part of its words.
+"""Replace markup, addresses and signs in a text, because they are no part of its words.
 
 Every replacement has as many characters as what it replaces, so that positions stay valid.
 `DROPPED` stands for a character that is left out, `ITEM` for the mark of a list item or a heading,

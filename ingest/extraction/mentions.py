@@ -1,4 +1,4 @@
-"""Builds mentions of candidates: chooses between candidates, and maps them back to the text."""
+"""Build mentions of candidates: choose between candidates, and map them back to the text."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

@@ -114,7 +114,7 @@ class CueReader(SentenceForms):
         return self.has_to(verb) and "yet" in self.parsed.lowers[max(0, verb - 3) : verb]
 
     def _is_over(self, verb: int) -> bool:
-        """Return whether a predicate held once: "no longer uses", "does not use it anymore"."""
+        """Return whether a predicate was true once: "no longer uses", "does not use it anymore"."""
         lowers, deps = self.parsed.lowers, self.parsed.deps
         adverbs = [child for child, _ in self.find_cues(verb) if deps[child] in {"advmod", "amod"}]
         for child in (*adverbs, *(i for adverb in adverbs for i in self.parsed.children[adverb])):
@@ -172,7 +172,7 @@ class CueReader(SentenceForms):
         is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
         for child, cue in self.find_cues(verb):
             is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
-            is_ended = is_past and (is_once or self._is_end_of_time(child, cue))
+            is_ended = is_past and (is_once or self._is_end_of_period(child, cue))
             if is_ended or (is_state and self._is_bygone(child, cue)):
                 return "past"
             if tag in _PRESENT_TAGS and self._is_future(child, cue):
@@ -193,7 +193,7 @@ class CueReader(SentenceForms):
     def _is_past_form(self, verb: int) -> bool:
         return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
 
-    def _is_end_of_time(self, token: int, word: str) -> bool:
+    def _is_end_of_period(self, token: int, word: str) -> bool:
         """Return whether a phrase says when something ended: "until May"."""
         return self.parsed.deps[token] == "prep" and word in {"until", "till"}
 
@@ -241,7 +241,7 @@ class CueReader(SentenceForms):
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
             is_present = self.parsed.tags[verb] in _PRESENT_TAGS and previous != ["not"]
-            if is_present and (self.is_time_to_come(child) or self.is_legal(child, verb)):
+            if is_present and (self.is_time_to_come(child) or self.is_in_contract(child, verb)):
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
             word in {"had", "should", "were", "did"} and child < self.find_subject(verb)

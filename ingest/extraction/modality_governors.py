@@ -214,7 +214,7 @@ class GovernorReader(ComplementReader):
             return None if self.is_imperative(token) else Governor()
         modality = self.classify_complement(head, token)
         if "if" in self.list_cues(token):
-            if self._is_preferred(head):
+            if self._is_wish(head):
                 return Governor(head, "wished")
             return Governor(head, modality) if modality in {"wished", "asked"} else Governor()
         has_clause = self.find_subject(token) >= 0
@@ -235,7 +235,7 @@ class GovernorReader(ComplementReader):
         is_question = "what" in self.list_cues(head) and self.parsed.tags[head] in {"VBZ", "VBP"}
         return "supposed" if "when" in cues and is_question else ""
 
-    def _is_preferred(self, verb: int) -> bool:
+    def _is_wish(self, verb: int) -> bool:
         """Return whether a verb says what would be nice: "I would prefer", "it'd be great"."""
         is_pleasant = self.parsed.lowers[verb] in get_verb_forms(
             "verbs_of_preference"

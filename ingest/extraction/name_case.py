@@ -1,4 +1,4 @@
-"""Writes names in the case that the parser knows: "ANNA MEIER", "Anneke van den Broek".
+"""Write names in the case that the parser knows: "ANNA MEIER", "Anneke van den Broek".
 
 The parser takes words in capitals for anything, and ends a name at a particle in lower case. Only
 the parser sees the other case: the names of mentions are those of the text.

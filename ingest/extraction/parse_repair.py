@@ -1,4 +1,4 @@
-"""Repairs what the parser often takes for one clause: "Anna uses Redis but Omar uses Kafka".
+"""Repair what the parser often takes for one clause: "Anna uses Redis but Omar uses Kafka".
 
 It joins the subject of the second clause to the object of the first one.
 """

@@ -1,4 +1,4 @@
-"""Parses segments with spaCy, and returns the parses without it."""
+"""Parse segments with spaCy, and return the parses without it."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Finds where the author's own words end and a pasted text begins."""
+"""Find where the author's own words end and a pasted text begins."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Builds what an extraction returns, from the candidates of a segment of a text."""
+"""Build what an extraction returns, from the candidates of a segment of a text."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -108,7 +108,7 @@ def _leave_out_others(
 
 
 def _name_without_author(mention: Mention) -> Mention:
-    """Return a mention of the author, or of "My sister", with the name for any author."""
+    """Return a mention with the name that the author, or "My sister", has in every text."""
     if mention.extractor == AUTHOR_RULE:
         return replace(mention, entity_id=AUTHOR_ID, name=AUTHOR_NAME)
     if mention.extractor == RELATIVE_RULE:

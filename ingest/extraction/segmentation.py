@@ -1,4 +1,4 @@
-"""Cuts a text into segments for the parser, and maps their positions back to the text."""
+"""Cut a text into segments for the parser, and map their positions back to the text."""
 
 import re
 from bisect import bisect_right
@@ -103,7 +103,7 @@ def _blank_data(text: str, data: Sequence[DataSpan]) -> str:
 
 
 def join_values(text: str, values: Iterable[Value]) -> Segment:
-    """Return a segment of values, each a sentence of its own."""
+    """Return a segment in which each value is a sentence."""
     strings, cells = list[str](), list[Value]()
     cuts, shifts = [0], [0]
     length = 0
@@ -153,7 +153,7 @@ def _ends_short_line(text: str, gap: re.Match[str]) -> bool:
 
 
 def _get_filler(gap: str) -> str:
-    """Return what takes the place of white space and of what was left out."""
+    """Return the filler for white space and omitted text."""
     if SEPARATOR in gap:
         return ", "
     word = next((word for sign, word in WORDS_FOR_SIGNS.items() if sign in gap), "")

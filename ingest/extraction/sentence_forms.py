@@ -222,7 +222,7 @@ class SentenceForms:
         return "denied" if word == "not" else modality
 
     def read_hedge(self, token: int) -> str:
-        """Return what a phrase about one's own knowledge says: "as far as I know"."""
+        """Return the modality that a hedge expresses: "as far as I know"."""
         first = min((token, *self.parsed.children[token]))
         words = " ".join(self.parsed.lowers[first : first + _HEDGE_TOKENS]) + " "
         hedges = get_modalities("hedges")
@@ -244,7 +244,7 @@ class SentenceForms:
         return False
 
     def read_remark(self, verb: int) -> str:
-        """Return what a remark beside a statement says: "it is said", "or so I heard"."""
+        """Return the modality that a remark expresses: "it is said", "or so I heard"."""
         dep, first = self.parsed.deps[verb], min((verb, *self.parsed.children[verb]))
         if dep == "conj":
             return "reported" if self.parsed.lowers[first - 1 : first + 1] == ["or", "so"] else ""
@@ -308,7 +308,7 @@ class SentenceForms:
             for noun in nouns
         )
 
-    def is_legal(self, conjunction: int, verb: int) -> bool:
+    def is_in_contract(self, conjunction: int, verb: int) -> bool:
         """Return whether a clause is a condition of a contract: "Where A buys B, C may object"."""
         main = self.parsed.heads[verb]
         return (

@@ -1,4 +1,4 @@
-"""Gives short forms of a name the entity of the full name that the same text has.
+"""Give short forms of a name the entity of the full name that the same text has.
 
 "Tariq" after "Tariq Mansour" is that person, "Kern" after "Kern Logistik GmbH" is that firm.
 """

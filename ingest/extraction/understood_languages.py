@@ -1,4 +1,4 @@
-"""Tells whether a text is in the language of the parser, and what to keep where it is not."""
+"""Tell whether a text is in the language of the parser, and what to keep where it is not."""
 
 import re
 from collections.abc import Iterable, Iterator

@@ -136,7 +136,7 @@ class VerbPhraseReader(NounRelationReader):
             yield event, "occurs_in", location, _PHRASE_RULE
 
     def _read_lending(self, verb: int, nouns: list[int]) -> Iterator[Statement]:
-        """Yield who uses what was given: "lent her a ThinkPad"."""
+        """Yield the relations between recipients and the things they got: "lent her a ThinkPad"."""
         for recipient in self.find_recipients(verb):
             for noun in nouns:
                 target = self.find_mention(noun)
@@ -176,6 +176,7 @@ class VerbPhraseReader(NounRelationReader):
         For example: "replaced Memcached with Redis", "moved the builds from Jenkins to Buildkite".
         """
         word = self.parsed.lowers[verb]
+        prepositions: tuple[str, ...]
         if word in _VERBS_OF_REPLACING:
             old = [mention for noun in nouns if (mention := self.find_mention(noun)) >= 0]
             prepositions, types = _VERBS_OF_REPLACING[word], SOFTWARE_TYPES | {"product"}
@@ -202,7 +203,8 @@ class VerbPhraseReader(NounRelationReader):
             for child in self.parsed.children[head]:
                 if self.parsed.deps[child] in {"prep", "agent"}:
                     if self.parsed.lowers[child] == word:
-                        mentions += [mention for mention, _ in self.find_prepositional_objects(child)]
+                        objects = self.find_prepositional_objects(child)
+                        mentions += [mention for mention, _ in objects]
                     else:
                         mentions += self._find_after(word, child, *self.parsed.children[child])
         return mentions

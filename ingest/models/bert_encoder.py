@@ -1,4 +1,4 @@
-"""Runs BERT models with torch.
+"""Run BERT models with torch.
 
 These are the default model on a GPU, and other models also on the CPU.
 """

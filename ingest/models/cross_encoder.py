@@ -1,4 +1,4 @@
-"""Scores texts with a cross-encoder.
+"""Score texts with a cross-encoder.
 
 It reads a query and a text together and scores how well the text answers the query.
 """
@@ -141,7 +141,8 @@ def _check_folder(folder: Path) -> None:
         and str(architectures[0]).endswith(ARCHITECTURES)
     ) or not model_files.list_weights(folder):
         raise SearchError(
-            "The folder in cross_encoder_model holds no cross-encoder with its weights."
+            "The folder in cross_encoder_model does not contain a cross-encoder with its weights. "
+            "Give another folder."
         )
 
 

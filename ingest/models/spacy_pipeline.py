@@ -1,4 +1,4 @@
-"""Finds and loads spaCy pipelines. Nothing is downloaded."""
+"""Find and load spaCy pipelines. Nothing is downloaded."""
 
 import hashlib
 import importlib.util

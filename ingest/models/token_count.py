@@ -1,4 +1,4 @@
-"""Counts the tokens of a text for a language model, with the tokenizer of an embedding model."""
+"""Count the tokens of a text for a language model, with the tokenizer of an embedding model."""
 
 import math
 import re

@@ -103,7 +103,7 @@ RETRYABLE_CODES = RESTART_CODES | SCHEMA_CODES | ENDED_CODES
 USED_ID_CODE = "Neo.ClientError.Schema.ConstraintValidationFailed"
 ADVICE = {
     USED_ID_CODE: "an id is already used by something else in this namespace; choose another id",
-    "Neo.ClientError.Database.DatabaseNotFound": "there is no such database",
+    "Neo.ClientError.Database.DatabaseNotFound": "there is no such database; check its name",
     **dict.fromkeys(
         ENDED_CODES,
         "the server ended the statement, most likely because it took too long; call again",

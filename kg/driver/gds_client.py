@@ -37,7 +37,7 @@ class OpenDriver(neo4j.Driver):
     """
 
     def __init__(self, graph: Graph) -> None:
-        """Use the connections of a graph. There is nothing of its own to close."""
+        """Use the connections of a graph. The graph closes them."""
         self._graph = graph
         self._closed = True  # for the destructor
 

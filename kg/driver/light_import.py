@@ -41,7 +41,7 @@ class _Hider(MetaPathFinder):
 
 
 def import_driver() -> None:
-    """Import the driver where that has not happened; pandas and pyarrow are hidden meanwhile."""
+    """Import the driver if it is not imported yet, and hide pandas and pyarrow meanwhile."""
     logging.getLogger(DRIVER).addHandler(logging.NullHandler())
     if DRIVER in sys.modules:
         return

@@ -37,7 +37,7 @@ def read_components() -> Statement[Row]:
 
 
 def describe_server(components: Iterable[Row], protocol_version: tuple[int, int]) -> Server:
-    """Return what is known of a server after the first contact.
+    """Return the version and the abilities of a server after the first contact.
 
     Args:
         components: Rows of `read_components`.

@@ -24,12 +24,12 @@ class Restart:
     """What to do where a server answers, but its database has stopped, or may have.
 
     Attributes:
-        suspect: Called at each error after which the database may have stopped.
+        mark_stopped_database: Called at each error after which the database may have stopped.
         run: Called where it has stopped, with the process that answered. It returns when the server
             is back, with its address if that may have changed, or raises the error for the user.
     """
 
-    suspect: Callable[[], None]
+    mark_stopped_database: Callable[[], None]
     run: Callable[[int], str | None]
 
 
@@ -75,7 +75,7 @@ class Recovery:
         """
         must_restart = self._restart is not None and has_stopped(error)
         if self._restart is not None and (must_restart or may_have_stopped(error)):
-            self._restart.suspect()
+            self._restart.mark_stopped_database()
             if not must_restart:
                 return attempts.has_time  # the next attempt shows whether the database has stopped
         recover: Recover | None = self._revive if has_no_listener(error) else None

@@ -166,7 +166,7 @@ class Attachment:
             if not orders.holds_nonce(self._files.linger_order_file, self._state.nonce):
                 replace_file(self._files.linger_order_file, self._state.nonce)
 
-    def suspect(self) -> None:
+    def mark_stopped_database(self) -> None:
         """Note that the database may have stopped, also for later processes.
 
         The call that met the error may be this process's last one.

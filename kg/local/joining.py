@@ -34,7 +34,7 @@ JOIN_LOCK_SECONDS = 60.0
 def join_server(
     store: Store, settings: ServerSettings, progress: ReportProgress | None, *, is_throwaway: bool
 ) -> State:
-    """Wait for the store's own server, and start it where none lives. The caller holds a lease.
+    """Wait for the store's server, and start it if none runs. The caller has a lease.
 
     Args:
         store: The store.
@@ -94,7 +94,7 @@ def _hold_join_lock(store: Store, deadline: Deadline) -> Iterator[None]:
         owner = leases.find_owner(store.join_lock)
         holder = f"process {owner}" if owner else "another process"
         advice = (
-            f"let it go on (kill -CONT {owner}), or end it"
+            f"resume it (kill -CONT {owner}), or end it"
             if is_frozen(owner)
             else "end it if it hangs"
         )
@@ -116,7 +116,7 @@ def _refuse_foreign_server(store: Store, state: State | None) -> None:
     ):
         raise DatabaseError(
             f"The server of the local store {store.folder} belongs to another user (process "
-            f"{state.supervisor}), as if root has opened the store: try again when it has ended.",
+            f"{state.supervisor}), for example root: try again when it has ended.",
             retryable=True,
         )
 
@@ -131,7 +131,7 @@ def _describe_late_server(store: Store, seconds: float) -> DatabaseError:
         if is_frozen(pid):
             return DatabaseError(
                 f"The local server's {name} {pid} is stopped: "
-                f"let it go on (kill -CONT {pid}), or end it.",
+                f"resume it (kill -CONT {pid}), or end it.",
                 retryable=True,
             )
     return DatabaseError(

@@ -29,7 +29,7 @@ if sys.platform == "win32":
 import fcntl
 
 PAUSE_SECONDS = 0.02
-# What a file of another user and a folder raise: they are no lease that ends with its process.
+# Raised for a file of another user and for a folder. Neither is the lease of a process.
 NO_LEASE = (PermissionError, IsADirectoryError)
 STANDARD_ERROR = 2  # its descriptor, the last one of the standard streams
 
@@ -216,7 +216,9 @@ def list_holders(folder: Path) -> list[int]:
     for lease in sorted(folder.glob("*.lease")):
         if not is_locked(lease):
             _remove(lease)
-        elif (pid := lease.name.split("-", 1)[0]).isdecimal():  # else no process has named it
+        elif (
+            pid := lease.name.split("-", 1)[0]
+        ).isdecimal():  # otherwise it is not named by a process
             pids.append(int(pid))
     return pids
 

@@ -35,8 +35,8 @@ def change_password(store: Store, uri: str) -> None:
         )
     except theirs.AuthError as error:
         raise DatabaseError(
-            f"The data of the local store {store.folder} has another password than its file: "
-            "restore both from one backup."
+            f"The password file of the local store {store.folder} does not fit its data: "
+            "restore both from the same backup."
         ) from error
     except Exception as error:  # the driver raises any class where it cannot read an answer
         raise DatabaseError(

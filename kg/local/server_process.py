@@ -169,7 +169,7 @@ class ServerProcess:
             self.java = None
 
     def make_cache(self) -> None:
-        """Make the start-up cache beside the server: begin, or take a finished one into use."""
+        """Make the start-up cache while the server runs: begin, or use a finished one."""
         if self._cache:
             self._begin_cache(self._flags())
             self._cache.poll()

@@ -176,7 +176,7 @@ def _cache(jars: Jars, runtime: Java, settings: ServerSettings) -> dict[str, str
 
 
 def make_start_cache(*, settings: ServerSettings | None = None, seconds: float = 120.0) -> bool:
-    """Make the start-up cache now and wait for it, instead of beside the next server.
+    """Make the start-up cache now and wait for it, instead of while the next server runs.
 
     Args:
         settings: Settings of the servers that shall use it.

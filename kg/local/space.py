@@ -14,7 +14,7 @@ DISK_FULL_CODES = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def has_space(folder: Path) -> bool:
-    """Return whether a server can be started on the folder's disk, as far as the system tells."""
+    """Return whether the folder's disk has space for a server, as far as the system reports it."""
     try:
         disk = os.statvfs(folder)
     except OSError:

@@ -150,7 +150,7 @@ class Store:
         return self.mark.is_file()
 
     def prepare(self) -> None:
-        """Make the folder a store where it is empty or missing; make again what it has lost.
+        """Make an empty or missing folder a store, and create its missing files again.
 
         Raises:
             ValidationError: The path holds something else, which stays untouched.
@@ -215,14 +215,14 @@ class Store:
             if self.server_lock.exists() and self.secret.exists():
                 raise DatabaseError(
                     f"The local store {self.folder} has lost its file `{self.mark.name}`, and its "
-                    "folder holds other files too: move these somewhere else, then open it again."
+                    "folder has other files too: move these somewhere else, then open it again."
                 )
             raise ValidationError(
-                "The folder of the local store holds other files: name an empty or a new folder."
+                "The folder of the local store contains other files: name an empty or a new folder."
             )
         if self.has_data and not self.secret.exists():
             raise ValidationError(
-                "The folder holds the data of a Neo4j that is not a local store, or a store that "
+                "The folder has the data of a Neo4j that is not a local store, or a store that "
                 f"has lost its files `{self.mark.name}` and `{self.secret.name}`: name an empty or "
                 "a new folder, or restore both files from the same backup."
             )

@@ -113,7 +113,7 @@ def _take_snapshot(
     before: Mapping[relations.Key, relations.Properties],
     after: Mapping[relations.Key, relations.Properties],
 ) -> dict[str, Any]:
-    """Return what is needed to undo the merge.
+    """Return the snapshot with which the merge can be undone.
 
     Its keys are stored, and those of older versions are read too, so that they must not change.
     """

@@ -49,7 +49,7 @@ def _clear_description(kept: Mapping[str, Any], descriptions: frozenset[str]) ->
 def _reduce_relationships(
     relationships: Sequence[Any], is_deleted: Callable[[str], bool]
 ) -> list[Any]:
-    """Take the deleted sources from relationships; without a source an extracted one goes."""
+    """Remove deleted sources from relationships, and extracted relationships without a source."""
     reduced: list[Any] = []
     for key, properties in relationships:
         sources = properties.get("sources") or []

@@ -33,7 +33,7 @@ class MergeRows:
 
 
 def read_merge(namespace: str, merge_id: str) -> Statement[Row]:
-    """Read what is needed to undo a merge."""
+    """Read a merge with its snapshot, to undo it."""
     return Statement(
         name="merge/read",
         parameters={"batch": {"namespace": namespace, "id": merge_id}},

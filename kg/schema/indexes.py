@@ -251,18 +251,18 @@ class _Reconciliation:
             return DatabaseError(
                 f"the constraint {index.name} is missing and cannot be created: several "
                 f"{index.labels[0]} nodes have the same {keys}; remove all but one of them, "
-                "nothing is written before"
+                "the library writes nothing before that"
             )
         if code == FORBIDDEN:
             names = ", ".join(self._unfinished)
             return DatabaseError(
                 f"these indexes are missing, and this user may not create them: {names}; open the "
-                "database once as a user who may"
+                "database once as a user who may create them"
             )
         if code in INTERFERENCE:
             return DatabaseError(
                 f"another index or constraint has the name or the properties of the index "
-                f"{index.name}: drop it; {error}"
+                f"{index.name}: drop that one; {error}"
             )
         return self._build_timeout_error() if self._deadline.has_passed else error
 
@@ -283,7 +283,8 @@ def _explain_missing(index: Index, existing: Mapping[str, Row]) -> DatabaseError
     name = next((name for name, row in existing.items() if index.has_shape(row)), index.name)
     if name != index.name:
         return DatabaseError(
-            f"the index {name} has the properties of the required index {index.name}: drop it"
+            f"the index {name} has the same properties as the required index {index.name}: "
+            f"drop {name}, then open the database again"
         )
     return DatabaseError(
         f"the index {index.name} was created {MAX_ATTEMPTS} times and is still missing; "

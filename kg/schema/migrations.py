@@ -145,7 +145,7 @@ def ensure_schema(
         # Another client may have written another state meanwhile.
         state = _read_supported_state(graph, deadline)
         if state is None:
-            raise DatabaseError("the schema could not be written")
+            raise DatabaseError("the schema could not be written; open the database again")
 
 
 def read_schema_state(graph: Graph) -> SchemaState | None:

@@ -21,7 +21,7 @@ def rewrite_nodes(
     build_row: Callable[[str, Row], Row],
     unfinished: str,
 ) -> None:
-    """Read the nodes that lack something, and write it, page by page.
+    """Add what the nodes of an older version lack, page by page.
 
     What is written stays when this is interrupted; the next call goes on with the rest.
 

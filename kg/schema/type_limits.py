@@ -62,17 +62,17 @@ class TypeSnapshot:
     free_labels: int = limits.ENTITY_TYPES
     is_database_full: tuple[bool, bool] = (False, False)
 
-    def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
-        """Return which of these may be stored; where there is not room for all, the first ones."""
+    def select_allowed(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
+        """Return the types that may be stored; if there is no room for all, the first ones."""
         return collect_types(
-            _admit_names(
+            _select_names(
                 relationship_types, self.stored.relationship_types, self.free_relationship_types
             ),
-            _admit_names(labels, self.stored.labels, self.free_labels),
+            _select_names(labels, self.stored.labels, self.free_labels),
         )
 
 
-def _admit_names(names: Iterable[str], stored: Collection[str], room: int) -> list[str]:
+def _select_names(names: Iterable[str], stored: Collection[str], room: int) -> list[str]:
     names = [name for name in dict.fromkeys(names) if name not in _UNCOUNTED]
     new = [name for name in names if name not in stored]
     refused = set(new[room:])
@@ -136,8 +136,8 @@ class TypeRegistry:
         """Return the types as they were read last."""
         return self._last or self._read()
 
-    def admit(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
-        """Return which of these a write may store; where there is not room for all, the first ones.
+    def select_allowed(self, relationship_types: Iterable[str], labels: Iterable[str]) -> Types:
+        """Return the types that a write may store; if there is no room for all, the first ones.
 
         Raises:
             DatabaseError: The database could not be asked.
@@ -146,7 +146,7 @@ class TypeRegistry:
         if not relationship_types and not labels:
             return Types()
         snapshot = self._read_for(collect_types(relationship_types, labels))
-        return snapshot.admit(relationship_types, labels)
+        return snapshot.select_allowed(relationship_types, labels)
 
     def check(self, relationship_types: Iterable[str], labels: Iterable[str]) -> None:
         """Refuse types that a caller names where there is no room for them.
@@ -159,21 +159,21 @@ class TypeRegistry:
         snapshot = self._read_for(requested)
         if snapshot.stored.includes(requested):
             return
-        admitted = snapshot.admit(requested.relationship_types, requested.labels)
+        allowed = snapshot.select_allowed(requested.relationship_types, requested.labels)
         is_full_of_relationships, is_full_of_labels = snapshot.is_database_full
         kinds = (
             (
                 "relationship_type",
                 "relationship types",
                 limits.RELATIONSHIP_TYPES,
-                requested.relationship_types - admitted.relationship_types,
+                requested.relationship_types - allowed.relationship_types,
                 is_full_of_relationships,
             ),
             (
                 "type",
                 "types of entities",
                 limits.ENTITY_TYPES,
-                requested.labels - admitted.labels,
+                requested.labels - allowed.labels,
                 is_full_of_labels,
             ),
         )

@@ -45,7 +45,7 @@ class Blob(NamedTuple):
 
     @property
     def marker(self) -> str:
-        """What stands for it in texts that are read: its kind and size."""
+        """The text that replaces it in texts that are read: its kind and size."""
         return f"[{self.kind}, {(self.end - self.start) / 1000:.1f} kB]"
 
 

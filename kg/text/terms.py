@@ -150,7 +150,7 @@ def tokenize(text: str) -> Iterator[Token]:
 
 
 def _list_tokens(run: str) -> list[Token]:
-    """Return the tokens of a run; marks without a letter, as those of "¯" and "¨", are none."""
+    """Return the tokens of a run, without marks that have no letter, such as "¯" and "¨"."""
     return [token for token in _split_run(run) if fold(token.text).strip(NAME_MARK)]
 
 

@@ -123,7 +123,7 @@ def diff_message(
 def _message_properties(
     shared: SharedProperties, message: Message, slot: MessageSlot
 ) -> dict[str, Any]:
-    """Return the properties that do not depend on what is stored."""
+    """Return the properties that do not depend on the stored message."""
     own_project, own_tokens = _read_own_metadata(message)
     project = own_project or shared.project
     tokens = build_tokens(

@@ -33,7 +33,7 @@ def match_messages(
 
 
 class _Matching:
-    """The messages of a request beside the stored ones."""
+    """The messages of a request, compared with the stored messages."""
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ BRANCH_GAP = 16  # more than the window of any feature of the ranker
 
 @dataclass(frozen=True, kw_only=True)
 class TreeMessage:
-    """Where a message stands in its conversation.
+    """The position of a message in its conversation.
 
     Attributes:
         position: Its position.

@@ -63,7 +63,7 @@ def _find_call(client: Any, kind: str, ids: tuple[str, ...]) -> Callable[..., An
         source, name, target = ids
         return partial(client.delete_relationship, source, target, name)
     if len(ids) != 1:
-        raise InputError("give one id")
+        raise InputError("give exactly one id")
     return partial(getattr(client, f"delete_{kind}"), ids[0])
 
 

@@ -34,7 +34,7 @@ def read_conversations(path: Path | None) -> list[Conversation]:
             ) from error
     located = [(location, _check(row, location)) for location, row in _parse(text)]
     if not located:
-        raise ValidationError("the file holds no conversation")
+        raise ValidationError("the file contains no conversation")
     _check_unique_ids(located)
     return [checked for _, checked in located]
 
@@ -52,7 +52,9 @@ def _parse(text: str) -> Iterator[tuple[str, Any]]:
     try:
         content = json.loads(text)
     except RecursionError as error:
-        raise ValidationError("the file is nested too deeply to hold conversations") from error
+        raise ValidationError(
+            "the file is nested too deeply to be a file of conversations"
+        ) from error
     except ValueError as error:
         yield from _parse_lines(text, error)
         return

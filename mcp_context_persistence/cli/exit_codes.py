@@ -23,7 +23,7 @@ EXPLANATION = (
 
 
 class InputError(click.UsageError):
-    """The command was called wrongly; the text holds nothing that the user wrote."""
+    """The command was called wrongly. The text contains nothing that the user wrote."""
 
 
 class StoreError(click.ClickException):

@@ -54,7 +54,7 @@ def read_argument(text: str) -> str:
 
 
 def read_objects(path: Path | None, *, yields_errors: bool = False) -> Iterator[tuple[str, Any]]:
-    """Yield where each object stands, and the object: of JSON lines, a list, or one object.
+    """Yield the location of each object and the object, of JSON lines, a list, or one object.
 
     Of JSON lines, only one line at a time is in memory.
 

@@ -112,7 +112,9 @@ def list_command(
     """
     filters = build_filters(options, entity_types=options["types"])
     if kind == "merges" and (filters or order):
-        raise InputError("merges are listed without filters, newest first")
+        raise InputError(
+            "the list of merges has no filters and no order; it begins with the newest"
+        )
     if status and kind != "decisions":
         raise InputError("--status applies to decisions only")
     arguments: dict[str, Any] = {"filters": filters, "order": order or "newest"}

@@ -75,7 +75,7 @@ def _refuse_options_before(context: click.Context) -> None:
     for name in ("profile", "tools", "read_only"):
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = name.replace("_", "-")
-            raise InputError(f"--{option} has no effect before a command of mcp")
+            raise InputError(f"--{option} is an option of `mcp` alone, without a further command")
 
 
 FOR = click.option(
@@ -156,7 +156,7 @@ def _get_assistant(name: str) -> "Assistant":
 def _locate(assistant: "Assistant", project: Path | None) -> Path:
     path = assistant.locate(project)
     if path is None:
-        raise InputError(f"{assistant.name} has no configuration of projects")
+        raise InputError(f"{assistant.name} has no configuration for projects; leave out --project")
     return path
 
 

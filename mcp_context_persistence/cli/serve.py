@@ -73,7 +73,7 @@ def keys() -> None:
 
 
 def _open_file(session: Session, file: Path | None) -> Any:
-    """Open the file of the keys, which is beside a store that exists unless it is named."""
+    """Open the file of the keys: the named one, or the one in the folder of an existing store."""
     from mcp_context_persistence.service.keys import KeyFile  # noqa: PLC0415 - see main
     from mcp_context_persistence.service.settings import KEYS_VARIABLE, find_keys_file  # noqa: PLC0415
 

@@ -19,7 +19,7 @@ def open_missing_streams() -> None:
 
 
 def discard_output() -> None:
-    """Give up what could not be written, so that Python does not try it again at its end."""
+    """Discard unwritten output, so that Python does not try to write it again when it ends."""
     _open_null_device(sys.stdout.fileno())
 
 

@@ -102,7 +102,7 @@ def _noting_outcome(counts: Counter[str]) -> Iterator[None]:
 
 
 def _group(objects: Iterator[tuple[str, Any]]) -> Iterator[tuple[list[str], list[Any]]]:
-    """Yield the items in groups that need little memory, with where each of them stands."""
+    """Yield the items in groups that need little memory, with the location of each item."""
     locations: list[str] = []
     items: list[Any] = []
     long_items = 0

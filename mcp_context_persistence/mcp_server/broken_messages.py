@@ -41,7 +41,7 @@ def answer_broken(error: Exception) -> Iterator[JSONRPCError]:
 
 
 def _find_message(error: ValidationError) -> Any:
-    """Return the message: what has too little, or what is of another type than a message."""
+    """Return the message that lacks a field or is of the wrong type."""
     for problem in error.errors(include_url=False, include_context=False):
         if len(problem["loc"]) - (problem["type"] == "missing") == 1:
             return problem["input"]
@@ -61,5 +61,5 @@ def _find_ids(message: Any) -> Iterator[int | str]:
             continue
         request_id: Any = item.get("id")
         is_id = isinstance(request_id, (int, str)) and not isinstance(request_id, bool)
-        if is_id and not _SURROGATE.search(str(request_id)):  # which could not be sent back
+        if is_id and not _SURROGATE.search(str(request_id)):  # JSON cannot return a surrogate
             yield request_id

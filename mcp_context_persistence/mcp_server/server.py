@@ -85,7 +85,7 @@ class ServerOptions:
 
 
 class _Messages:
-    """The messages of a session; it answers broken ones, and tells when there are no more."""
+    """The messages of a session. It answers broken messages, and calls a function at the end."""
 
     def __init__(self, stream: Any, answers: Any, on_end: Callable[[], object]) -> None:
         self._stream, self._answers, self._on_end = stream, answers, on_end

@@ -105,8 +105,7 @@ class AnalyticsCalls:
             top_k: The maximum number of entities to return, 1 to 10,000.
             directed: Whether relationships count only in their direction.
             weighted: Whether relationships count by their confidence, and those of confidence 0 not
-                at all; available for `pagerank`,
-                `article_rank`, `eigenvector` and `degree`.
+                at all; available for `pagerank`, `article_rank`, `eigenvector` and `degree`.
 
         Returns:
             The most central entity first. Entities with equal scores are ordered by their ids.

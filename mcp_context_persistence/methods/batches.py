@@ -107,7 +107,7 @@ class BatchCalls:
                 True, 1 to 64. At most four are used. None means the value that was given to
                 `configure_parallel_processing`.
             entity_types: The types of entities to return; entities of all types are stored.
-            store: Whether to store what was found.
+            store: Whether to store the entities and relationships.
             progress: A function as for `batch_save_conversations`. It gets "texts" as its first
                 argument.
 

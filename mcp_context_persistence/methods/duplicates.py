@@ -108,8 +108,7 @@ class DuplicateCalls:
         data stay with the kept entity. Later decisions also stay with it. If a text stated a
         relationship between two of the entities after the merge, this relationship was not stored
         and is missing. If the texts that named one of the entities were deleted after the merge,
-        that entity is not restored, or
-        not kept.
+        that entity does not exist after the undo.
 
         Later merges of the same entities must be undone first. The error and `list_merges` list
         these merges in the order in which you must undo them.

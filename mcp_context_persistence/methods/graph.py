@@ -43,14 +43,14 @@ class GraphCalls:
             entity_types: The types of entities to return; entities of all types are stored.
             context: A mapping that can be written as JSON. The metadata of the returned entities
                 contain it.
-            store: Whether to store what was found.
+            store: Whether to store the entities and relationships.
 
         Returns:
             Entities in the order of their first mention. The confidence of an entity is the
             measured precision of the rule that found it.
 
         Raises:
-            NLPError: The text could not be analyzed, or what was found could not be stored.
+            NLPError: The text could not be analyzed, or the result could not be stored.
             ValidationError: An argument is not valid.
         """
         return entity_service.extract_entities(

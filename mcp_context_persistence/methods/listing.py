@@ -124,7 +124,7 @@ class ListingCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> ListDocumentsResponse:
-        """List documents without their texts, in pages stable as those of `list_conversations`.
+        """List documents without their texts, in pages as stable as those of `list_conversations`.
 
         Args:
             filters: As in `search_hybrid`: `project`, `tags`, `metadata.KEY`, `entity_types` and
@@ -151,7 +151,7 @@ class ListingCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> ListDecisionsResponse:
-        """List decisions, in pages that are stable as those of `list_conversations`.
+        """List decisions, in pages that are as stable as those of `list_conversations`.
 
         Args:
             filters: As in `search_hybrid`: `conversation_id`, `project`, `tags`, `metadata.KEY`,
@@ -179,7 +179,7 @@ class ListingCalls:
         limit: int = 100,
         cursor: str | None = None,
     ) -> ListEntitiesResponse:
-        """List entities, in pages that are stable as those of `list_conversations`.
+        """List entities, in pages that are as stable as those of `list_conversations`.
 
         Args:
             filters: As in `search_hybrid`: `entity_types`, `confidence_min` and `date_range`, which

@@ -45,7 +45,7 @@ class SearchCalls:
         exclude_conversation_id: str | Sequence[str] | None = None,
         exclude_ids: str | Sequence[str] | None = None,
     ) -> SearchSimilarConversationsResponse:
-        """Find conversations that contain something similar to the query.
+        """Find conversations with a passage that is similar to the query.
 
         Args:
             query: At most 10,000 characters.
@@ -212,7 +212,7 @@ class SearchCalls:
                 that found the results, and `times`: the words of the query that name a time.
             exclude_conversation_id: A conversation of which nothing is returned, or a list of them.
                 Exclude the current conversation: the language model has its messages already.
-            exclude_ids: An id of what is not returned, or a list of ids.
+            exclude_ids: The id of a result to leave out, or a list of ids.
 
         Returns:
             The best result first, with the recipe `timeline` the oldest. `similarity_score` is the

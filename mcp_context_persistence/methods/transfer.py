@@ -24,7 +24,7 @@ class TransferCalls:
         `ingest_items` makes the same graph of them. Vectors are not exported, and neither is the
         history of merges: merged entities stay merged.
 
-        If something is written between two pages, it may be missing or not fit to the other pages.
+        If something is written between two pages, it may be missing, or not fit the other items.
 
         Args:
             cursor: `next_cursor` of the previous page.

@@ -32,7 +32,7 @@ class _OnlySetFields(BaseModel):
 
 
 class DateRange(_OnlySetFields):
-    """A span of time.
+    """A range of time.
 
     Either end may be left out. A plain date means the whole day, UTC unless it carries an offset.
     """
@@ -91,7 +91,7 @@ class HybridSearchParams(BaseModel):
     exclude_conversation_id: str | list[str] | None = Field(
         None, description="Conversations of which nothing is returned"
     )
-    exclude_ids: str | list[str] | None = Field(None, description="Ids of what is not returned")
+    exclude_ids: str | list[str] | None = Field(None, description="Ids of results to leave out")
 
     @field_validator("filters", mode="before")
     @classmethod
@@ -109,7 +109,7 @@ class HybridSearchParams(BaseModel):
 
 
 class SearchResult(BaseModel):
-    """One thing that was found."""
+    """A result of a search."""
 
     id: str
     type: str = Field(
@@ -153,7 +153,7 @@ class SearchHybridResponse(Response):
 
 
 class SimilarConversation(BaseModel):
-    """A conversation that has something like the query in it."""
+    """A conversation with a passage that is similar to the query."""
 
     conversation_id: str
     similarity_score: float = Field(..., description="Raw cosine of its best passage, -1.0 to 1.0")
@@ -165,7 +165,7 @@ class SimilarConversation(BaseModel):
 
 
 class SearchSimilarConversationsResponse(Response):
-    """Conversations like the query, best first.
+    """Conversations with a passage similar to the query, best first.
 
     `best_score` is the best cosine of all conversations, even if none reached `min_score`.
     """

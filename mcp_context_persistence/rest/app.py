@@ -75,7 +75,7 @@ request may succeed later (`retryable`) and what happened to the data (`outcome`
 
 
 @dataclass(frozen=True, kw_only=True)
-class Door:
+class MountedApp:
     """Another application of the service.
 
     Attributes:
@@ -99,21 +99,21 @@ class _Endpoint:
         await self._app(scope, receive, send)
 
 
-BuildDoors = Callable[[Service], Sequence[Door]]
+BuildMountedApps = Callable[[Service], Sequence[MountedApp]]
 
 
 def create_app(
     settings: ServiceSettings | None = None,
     *,
     secret: LocalSecret | None = None,
-    build_doors: BuildDoors = lambda _service: (),
+    build_mounted_apps: BuildMountedApps = lambda _service: (),
 ) -> FastAPI:
     """Return the application; it opens the store when it starts.
 
     Args:
         settings: None means those of the environment.
         secret: Of the lease, so that other processes of the same user can call.
-        build_doors: Returns the other applications of the service, behind the same guard.
+        build_mounted_apps: Returns the other applications of the service, behind the same guard.
 
     Raises:
         ValidationError: The environment is not valid.
@@ -124,22 +124,22 @@ def create_app(
     service = Service.create(
         clients, threads, credentials.keys.secret if credentials.keys else None
     )
-    readiness, doors = Readiness(clients, settings.namespace), list(build_doors(service))
+    readiness, mounted = Readiness(clients, settings.namespace), list(build_mounted_apps(service))
     if secret is not None:
-        doors.append(Door(path=calls.PATH, app=LocalCalls(clients, threads)))
+        mounted.append(MountedApp(path=calls.PATH, app=LocalCalls(clients, threads)))
 
     app = FastAPI(
         title="Context Persistence",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=_build_lifespan(service, readiness, doors),
+        lifespan=_build_lifespan(service, readiness, mounted),
         docs_url=None,  # these pages load scripts of other sites
         redoc_url=None,
         redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.service = service
-    _add_routes(app, metrics, doors)
+    _add_routes(app, metrics, mounted)
     app.middleware_stack = Guard(
         Routes(app.router, app.routes),
         settings=settings,
@@ -151,7 +151,7 @@ def create_app(
 
 
 def _build_lifespan(
-    service: Service, readiness: Readiness, doors: Sequence[Door]
+    service: Service, readiness: Readiness, mounted: Sequence[MountedApp]
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     """Return what runs as long as the application: it opens the store, and closes it."""
 
@@ -162,8 +162,8 @@ def _build_lifespan(
         await run_sync(app.openapi)  # which takes a while
         try:
             async with AsyncExitStack() as running:
-                for door in doors:
-                    await running.enter_async_context(door.run())
+                for mounted_app in mounted:
+                    await running.enter_async_context(mounted_app.run())
                 try:
                     yield
                 except asyncio.CancelledError:  # after a second Ctrl-C
@@ -178,10 +178,12 @@ def _build_lifespan(
     return lifespan
 
 
-def _add_routes(app: FastAPI, metrics: RequestMetrics, doors: Sequence[Door]) -> None:
+def _add_routes(app: FastAPI, metrics: RequestMetrics, mounted: Sequence[MountedApp]) -> None:
     for router in (*(module.router for module in ROUTERS), _build_operators_router(metrics)):
         app.router.routes.extend(router.routes)
-    app.router.routes.extend(Route(door.path, endpoint=_Endpoint(door.app)) for door in doors)
+    app.router.routes.extend(
+        Route(mounted_app.path, endpoint=_Endpoint(mounted_app.app)) for mounted_app in mounted
+    )
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign]  # as its documentation says
 
 

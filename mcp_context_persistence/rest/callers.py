@@ -61,7 +61,7 @@ class Credentials:
                 this machine.
         """
         if authorization is None:
-            return self._accept_neighbor(client, host, is_forwarded=is_forwarded)
+            return self._accept_local_caller(client, host, is_forwarded=is_forwarded)
         scheme, _, token = authorization.partition(" ")
         caller = self._read_token(token.strip()) if scheme.lower() == "bearer" else None
         if caller is None:
@@ -73,7 +73,7 @@ class Credentials:
         self._has_seen_keys = self._has_seen_keys or self._settings.has_keys
         return self._has_seen_keys
 
-    def _accept_neighbor(self, client: str, host: str, *, is_forwarded: bool) -> Caller:
+    def _accept_local_caller(self, client: str, host: str, *, is_forwarded: bool) -> Caller:
         if self._needs_key():
             raise ProblemError(
                 "unauthorized", "send a key: Authorization: Bearer KEY", headers=NEEDS_KEY

@@ -12,7 +12,7 @@ SIGNATURE_CHARACTERS = 22  # of 128 bits
 
 
 class CursorSigner:
-    """Signs cursors, so that only those come in that the service has given out."""
+    """Signs cursors, so that the service accepts only its own."""
 
     def __init__(self, secret: bytes) -> None:
         """Take the secret that all replicas of the service share."""

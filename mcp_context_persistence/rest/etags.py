@@ -22,7 +22,7 @@ DIGITS = 24
 
 
 def make_tag(response: BaseModel) -> str:
-    """Return the tag of what was read: the state of the item, and the page of it."""
+    """Return the tag of a response: it depends on the state of the item and on the page of it."""
     fields = response.model_dump(mode="json", exclude={TIME_FIELD})
     state = {name: value for name, value in fields.items() if name not in PAGE_FIELDS}
     page = {name: value for name, value in fields.items() if name in PAGE_FIELDS}

@@ -1,4 +1,4 @@
-"""The guard before every door of the service: it lets a request in, or answers it with a problem.
+"""The guard of the service: it lets a request in, or answers it with a problem.
 
 It runs before routing and before a body is parsed, also for applications that are mounted: host and
 origin, credential, rate, number of requests, content encoding, length and time of the body. The
@@ -150,7 +150,7 @@ class Guard:
         """Return the name in `Host`, without its port; a name that is not ours is refused."""
         values = headers.getlist("host")
         if len(values) != 1:
-            raise ProblemError("bad-request", "the header Host must be there once")
+            raise ProblemError("bad-request", "send the header Host exactly once")
         host = cut_port(values[0].lower())
         if host not in LOOPBACK_HOSTS and host not in self._settings.hosts:
             raise ProblemError(
@@ -221,7 +221,9 @@ def _read_authorization(headers: Headers) -> str | None:
     """Return the credential; of several, a proxy could have checked another one."""
     values = headers.getlist("authorization")
     if len(values) > 1:
-        raise ProblemError("bad-request", "the header Authorization is there more than once")
+        raise ProblemError(
+            "bad-request", "the header Authorization occurs more than once; send it once"
+        )
     return values[0] if values else None
 
 

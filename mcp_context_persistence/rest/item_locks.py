@@ -41,7 +41,7 @@ class ItemLocks:
             if not lock.acquire(timeout=WAIT_SECONDS):
                 raise ProblemError(
                     "unavailable",
-                    "other requests write this item, or have this Idempotency-Key",
+                    "other requests write this item, or have this Idempotency-Key; try again",
                     retryable=True,
                 )
             try:

@@ -314,10 +314,12 @@ class StrictRoute(APIRoute):
         model, query = self._query_model, request.query_params
         if model is None:
             if query:
-                raise ProblemError("invalid", "this call takes no arguments in its query")
+                raise ProblemError("invalid", "this call takes no query parameters")
             return arguments
         if any(len(query.getlist(name)) > 1 for name in query.keys() - model.MULTIPLE):
-            raise ProblemError("invalid", "an argument of the query is there more than once")
+            raise ProblemError(
+                "invalid", "a parameter of the query occurs more than once; send it once"
+            )
         values = {
             name: query.getlist(name) if name in model.MULTIPLE else query[name] for name in query
         }

@@ -36,7 +36,7 @@ class Origins:
             ProblemError: The request comes from such a page.
         """
         if "origin" not in headers and headers.get("sec-fetch-site") == "cross-site":
-            raise ProblemError("forbidden", "pages of other sites may not call")
+            raise ProblemError("forbidden", "web pages of other sites may not call")
         for origin in headers.getlist("origin"):
             scheme, _, rest = origin.lower().partition("://")
             is_local = scheme in {"http", "https"} and is_loopback(cut_port(rest))

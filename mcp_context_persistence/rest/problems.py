@@ -31,7 +31,7 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "no-route": (404, "There is no such address"),
     "method-not-allowed": (405, "The address has no such method"),
     "timeout": (408, "The request did not arrive in time"),
-    "conflict": (409, "The key of idempotency belongs to another request"),
+    "conflict": (409, "The Idempotency-Key belongs to another request"),
     "precondition-failed": (412, "The item has changed"),
     "too-large": (413, "The request is too large"),
     "unsupported-media-type": (415, "The content type is not supported"),
@@ -149,7 +149,7 @@ def make_failure() -> ProblemError:
 
 
 def make_interruption() -> ProblemError:
-    """Return the problem of a request whose call goes on when the service ends."""
+    """Return the problem of a request whose call still runs when the service ends."""
     return ProblemError(
         "unavailable",
         "the service was stopped during the request",
@@ -160,7 +160,7 @@ def make_interruption() -> ProblemError:
 
 
 def from_http_error(error: HTTPException) -> ProblemError:
-    """Return the problem for an error of the framework, whose text may have what was sent."""
+    """Return the problem for an error of the framework, whose text may quote the request."""
     if isinstance(error, ProblemError):
         return error
     kind = _BY_STATUS.get(error.status_code)
@@ -200,7 +200,7 @@ def from_validation_errors(
 
 
 def _describe_rule(message: str) -> str:
-    """Return a message of pydantic as what is said about a field."""
+    """Return a message of pydantic as a rule that follows the name of a field."""
     rule = _SUBJECT.sub("must", message.removeprefix("Value error, "))
     return rule.partition(" after validation")[0]
 

@@ -49,7 +49,7 @@ class Readiness:
         thread_start.start(self._thread)
 
     def stop_later(self) -> None:
-        """Let the thread end after what it does now."""
+        """Let the thread end after its present check."""
         self._stop.set()
         self._question.set()
 

@@ -72,7 +72,7 @@ class Memory:
         self._by_group: dict[_Group, int] = {}
 
     def take(self, caller: Caller, size: int) -> None:
-        """Take memory; `give_back` gives it back, also what was refused.
+        """Take memory; `give_back` returns all of it, also the memory of a refused request.
 
         Raises:
             ProblemError: The bodies of all namespaces, or of this one, have all of it.

@@ -16,7 +16,7 @@ _INTEGER_CHARACTERS = 20  # of a sign and 64 bits
 
 
 class _RefusedError(Exception):
-    """The JSON is not strict; the text is what is said about it."""
+    """The JSON is not strict. The text of the error says why, without a subject."""
 
 
 def load_json(data: bytes, *, name: str = "the body") -> Any:

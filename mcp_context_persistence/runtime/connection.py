@@ -100,7 +100,9 @@ class Connection:
             pool_size=config.connections,
             deadline=config.deadline,
             revive=self._revive if self.attachment else None,
-            restart=Restart(suspect=self.attachment.suspect, run=self._restart)
+            restart=Restart(
+                mark_stopped_database=self.attachment.mark_stopped_database, run=self._restart
+            )
             if self.attachment
             else None,
             server_pid=self._server_pid,

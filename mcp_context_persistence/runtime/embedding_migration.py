@@ -237,7 +237,7 @@ class Migration:
         return False
 
     def _run_pass(self) -> bool:
-        """Compute what is missing; return whether the new vectors are active now."""
+        """Compute the missing vectors; return whether the new vectors are active now."""
         if self._state.progress == "clearing":
             self._prepare()
         counts = self._run_statement(vector_spaces.count_vectors(self._namespace, self._state))[0]

@@ -117,7 +117,8 @@ class EmbeddingModels:
                 self._active = None
                 if attempt >= TRIES and deadline.has_passed:
                     raise DatabaseError(
-                        f"{attempt} attempts met changes by others, at the last one: {error}",
+                        f"other clients changed the data during {attempt} attempts; call again; "
+                        f"the last attempt: {error}",
                         retryable=True,
                     ) from error
             self._graph.spend(pause.seconds)

@@ -210,7 +210,7 @@ class Engine:
 
     def _drop_projections(self) -> None:
         """Drop the projections of calls and blocks that have not ended."""
-        with ExitStack() as steps:  # each in any case
+        with ExitStack() as steps:  # each step runs, even if another one fails
             steps.callback(self.analytics.close)
             for block in list(self.blocks):
                 steps.callback(block.close)

@@ -1,4 +1,4 @@
-"""Loads the default language models beside the start of the server.
+"""Load the default language models beside the start of the server.
 
 Opening a client takes a second or more that the process mostly waits for. In that time a thread
 loads the embedding model. Where a server has to be started first, which takes longer, the thread
@@ -65,7 +65,7 @@ class ModelPreload:
             self._progress(stage, done, total)
 
     def finish_opening(self) -> None:
-        """Note that the client is open: what is not loaded by now is loaded when it is used."""
+        """Note that the client is open; models not loaded by now are loaded at their first use."""
         self._is_open.set()
         self._server_starts.set()
 

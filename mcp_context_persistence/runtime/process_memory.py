@@ -95,7 +95,7 @@ def seconds_since_cleanup() -> float:
 
 
 def free_memory() -> int:
-    """Free what can be computed again and what the allocators hold back.
+    """Free what can be computed again, and the free memory of the allocators.
 
     Returns:
         How many resident bytes the process lost.
@@ -340,7 +340,7 @@ class ClientMemory:
         return self._measured[2]
 
     def stats(self) -> MemoryStats:
-        """Return what is in use now."""
+        """Return the memory in use now."""
         limit = current_limit()
         process, server = process_bytes(), self._server_bytes()
         running = local.read_size(self._attachment.store) if self._attachment else None

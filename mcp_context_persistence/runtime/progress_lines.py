@@ -1,4 +1,4 @@
-"""Prints lines while a managed server and the models are provided."""
+"""Print lines while a managed server and the models are provided."""
 
 import contextlib
 import sys
@@ -38,7 +38,7 @@ class ProgressLines:
         renew_locks_in_children(self)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Print what is new: `done` of `total` of a stage is done, in bytes or seconds."""
+        """Print the progress of a stage: `done` of `total`, in bytes or seconds."""
         with self._lock:
             if stage in DOWNLOADS:
                 self._report_download(stage, done, total)

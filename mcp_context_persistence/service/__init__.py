@@ -1,1 +1,1 @@
-"""What every door of the resident service needs: settings, keys, clients, and the lease."""
+"""The running service, for REST and MCP alike: settings, keys, clients, and the lease."""

@@ -93,14 +93,16 @@ class ClientPool:
                 if entry.client is not None:
                     removed.append(entry.client)
         if len(self._entries) >= limits.SERVICE_NAMESPACES:
-            raise DatabaseError("Too many namespaces are in use at the same time.", retryable=True)
+            raise DatabaseError(
+                "Too many namespaces are in use at the same time: try again later.", retryable=True
+            )
         return removed
 
     def _open(self, entry: _Entry, namespace: str) -> ContextPersistenceClient:
         if entry.client is not None:
             return entry.client
         if not entry.lock.acquire(timeout=limits.DEADLINE_SECONDS):
-            raise DatabaseError("The store is being opened.", retryable=True)
+            raise DatabaseError("The store is still being opened: try again.", retryable=True)
         try:
             if entry.client is None:
                 if entry.failure and time.monotonic() - entry.failed_at < FAILURE_SECONDS:

@@ -118,7 +118,7 @@ class KeyFile:
             expires=None if days is None else _end_after(hours=24 * _check_days(days)),
             name=name and validation.check_identifier("name", name),
         )
-        with self._changing() as keys:
+        with self._change() as keys:
             key, token = _issue(checked, taken=keys)
             keys[key.id] = key
         return key, token
@@ -129,7 +129,7 @@ class KeyFile:
         Raises:
             NotFoundError: There is no such key.
         """
-        with self._changing() as keys:
+        with self._change() as keys:
             if keys.pop(key_id, None) is None:
                 raise NotFoundError("there is no key with this id")
 
@@ -140,7 +140,7 @@ class KeyFile:
             NotFoundError: There is no such key.
         """
         hours = validation.check_number("hours", hours, minimum=0.0, maximum=24 * 366.0)
-        with self._changing() as keys:
+        with self._change() as keys:
             old = keys.get(key_id)
             if old is None:
                 raise NotFoundError("there is no key with this id")
@@ -177,9 +177,12 @@ class KeyFile:
             RecursionError,
         ) as error:
             self._version, self._keys = None, {}
-            raise DatabaseError("The file of the keys cannot be read.", retryable=True) from error
+            raise DatabaseError(
+                "The file of the keys cannot be read: restore it, or correct its permissions.",
+                retryable=True,
+            ) from error
 
-    def _changing(self) -> "_Change":
+    def _change(self) -> "_Change":
         return _Change(self)
 
     def write(self, keys: Iterable[Key], secret: bytes) -> None:

@@ -222,7 +222,7 @@ def _read_file(file: Path) -> ServiceAddress | None:
 def open_connection(
     address: ServiceAddress, *, seconds: float = PROOF_SECONDS
 ) -> http.client.HTTPConnection | None:
-    """Return a connection to a service that has proven itself on it; None where it does not.
+    """Return a connection on which the service has proven its identity, None if it has not.
 
     Args:
         address: Of the service.

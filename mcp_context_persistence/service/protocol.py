@@ -136,7 +136,7 @@ class TimedProtocol(H11Protocol):
 
     @property
     def _has_unread(self) -> bool:
-        """Whether something has come that was not read yet, such as the next request."""
+        """Whether the client has sent bytes that were not read yet, such as the next request."""
         poll = select.poll()
         poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
@@ -172,7 +172,7 @@ class TimedProtocol(H11Protocol):
             self.transport.abort()
 
     def _abort_later(self) -> None:
-        """End a connection that is closing, but whose client does not read the rest."""
+        """Abort a closing connection later, if its client does not read the rest until then."""
         if self.transport.is_closing() and self.transport.get_write_buffer_size():
             self.loop.call_later(limits.REQUEST_SECONDS, self.transport.abort)
 

@@ -54,16 +54,16 @@ class _Link(NamedTuple):
 
 
 class NotAnsweredError(Exception):
-    """The service has done nothing of what was asked."""
+    """The service has not begun the call."""
 
 
 class RemoteClient:
     """Calls of `ContextPersistenceClient` by the same names, with the same arguments.
 
-    They return the same models and raise the same errors. What the service cannot answer is done by
-    a client of one's own: the service has gone, or an argument is no JSON. This client does all
-    further calls. It is closed when the service is back, unless it has made calls that the service
-    does not have, such as those that configure it. Threads may share it.
+    They return the same models and raise the same errors. If the service has gone, or an argument
+    is not JSON, a client in this process opens the store and makes this call and all further ones.
+    That client is closed when the service is back, unless it has made calls that the service does
+    not have, such as those that configure it. Threads may share it.
 
     Attributes:
         namespace: The namespace of all calls.
@@ -121,7 +121,7 @@ class RemoteClient:
             return getattr(own, name)
 
     def close(self) -> None:
-        """Close the connections, and the client of one's own if there is one."""
+        """Close the connections, and the client in this process if there is one."""
         while (link := self._pop_idle()) is not None:
             link.connection.close()
         with self._lock:
@@ -149,7 +149,7 @@ class RemoteClient:
 
     @contextmanager
     def _use_own(self) -> Iterator[Any]:
-        """Yield the client of one's own, which stays open during the block."""
+        """Yield the client in this process, which stays open during the block."""
         with self._lock:
             if self._own is None:
                 assert self._open_store is not None  # noqa: S101 - the callers check it
@@ -164,7 +164,7 @@ class RemoteClient:
                 self._own_users -= 1
 
     def _leave_own(self) -> None:
-        """Close the client of one's own if the service is back and no call uses the client."""
+        """Close the client in this process if the service is back and no call uses it."""
         with self._lock:
             now = time.monotonic()
             if self._own is None or self._is_configured or now < self._look_at:

@@ -26,7 +26,7 @@ class ServiceSettings:
     Attributes:
         database_url: The `database_url` of its clients; None means the configured one.
         config: The `config` of its clients.
-        auth: User and password of a server of one's own.
+        auth: User and password of a Neo4j server that the library does not manage.
         namespace: The namespace of callers without a key, which must be on this machine.
         keys_file: The file with the keys. As long as it does not exist, callers on this machine
             need none.
@@ -84,7 +84,7 @@ class ServiceSettings:
 
     @property
     def has_keys(self) -> bool:
-        """Whether callers need a key: the file of keys exists, or nobody can tell."""
+        """Whether callers need a key: the file of keys exists, or cannot be checked."""
         try:
             return self.keys_file is not None and bool(self.keys_file.lstat())
         except (FileNotFoundError, NotADirectoryError):

@@ -45,7 +45,7 @@ def append_messages(
 
 
 class _Append:
-    """One append, with what its attempts share.
+    """One append, with the values that its attempts share.
 
     An attempt may have written although its reply was lost. The next one recognizes the messages
     of this append by their key.

@@ -133,7 +133,7 @@ class _TextGroup:
             [(text_source(self._texts[index]), self._extractions[index])],
             redirects,
             now=now,
-            admission=types,
+            type_limits=types,
             reads_stored=False,
         )
         response = build_response(
@@ -162,7 +162,7 @@ class _TextGroup:
                 return
 
     def write_tasks(self) -> Iterator[Callable[[], None]]:
-        """Yield tasks that store what was found, each of a part of the texts."""
+        """Yield tasks that store the entities and relationships, each of a part of the texts."""
         indexes = (
             [index for index, extraction in self._extractions.items() if extraction.mentions]
             if self._should_store

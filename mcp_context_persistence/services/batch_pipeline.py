@@ -53,7 +53,7 @@ class BatchGroup(Protocol):
         """Return the tasks that write; they may run at the same time."""
 
     def finish(self) -> None:
-        """Do what is left when all tasks have run."""
+        """Do the remaining work when all tasks have run."""
 
     def refuse(self, error: ContextPersistenceError) -> None:
         """Give each item this error as its response; no step has run."""

@@ -210,7 +210,7 @@ class _ConversationGroup:
         self._responses[item.index] = response
 
     def finish(self) -> None:
-        """Save again, one after the other, what the server had not enough memory for."""
+        """Save again, one by one, the conversations for which the server had too little memory."""
         for item in self._retries:
             self._pipeline.check_running()
             self._save(item, is_retry=True)

@@ -109,7 +109,7 @@ def save_conversation(
 
 
 class ConversationSave:
-    """One save of a conversation, with what its attempts share."""
+    """One save of a conversation, with the values that its attempts share."""
 
     def __init__(
         self,

@@ -339,7 +339,7 @@ def _require_undoable(row: Row) -> None:
         )
     if not row["is_complete"]:
         raise ValidationError(
-            "merge_id: an entity of this merge was deleted, so that it cannot be undone"
+            "merge_id: an entity of this merge was deleted, so the merge cannot be undone"
         )
 
 
@@ -360,7 +360,7 @@ def list_merges(engine: Engine, *, limit: object, cursor: object) -> ListMergesR
         statements.list_merges(engine.namespace, before=before, limit=merge_limit + 1)
     )[0]
     if not row["before_exists"]:
-        raise NotFoundError("cursor: the merge at which it stands does not exist any more")
+        raise NotFoundError("cursor: the merge before its page was deleted; begin again without it")
     page = row["merges"][:merge_limit]
     undo_orders = {
         merge["id"]: merge

@@ -14,7 +14,7 @@ class Exclusions:
 
     Attributes:
         conversation_id: An id of a conversation of which nothing is returned, or a list of ids.
-        ids: An id of what is not returned, or a list of ids.
+        ids: The id of a result to leave out, or a list of ids.
     """
 
     conversation_id: object = UNSET

@@ -30,7 +30,7 @@ _MESSAGE_KEY = re.compile(r"([0-9]{1,15} .*)?", re.DOTALL)
 
 @dataclass(frozen=True)
 class _Position:
-    """Where the next item stands: after this one in the order of its stage."""
+    """The position after which the next item is, in the order of its stage."""
 
     stage: int = 0
     after_id: str = ""

@@ -68,7 +68,7 @@ def load_history(
     )
     if cursor is not None and (before is not None or start != Range()):
         raise ValidationError(
-            "cursor: give a cursor, or before, after, leaf_id and all_branches, not both"
+            "cursor: leave out before, after, leaf_id and all_branches; the cursor contains them"
         )
     message_range = start if cursor is None else _read_cursor(checked_id, cursor)
     rows = engine.graph.run(
@@ -116,7 +116,9 @@ def _resolve_bounds(message_range: Range, row: Row) -> Range:
         NotFoundError: The last message of the branch that a cursor stands for was deleted.
     """
     if message_range.leaf_id is not None and row["leaf_position"] is None:
-        raise NotFoundError("cursor: the last message of its branch does not exist any more")
+        raise NotFoundError(
+            "cursor: the last message of its branch was deleted; begin again without cursor"
+        )
     for field in ("before", "after"):
         if (position := row[f"{field}_position"]) is not None:
             message_range = replace(

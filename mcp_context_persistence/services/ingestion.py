@@ -163,7 +163,9 @@ def _ingest_relationships(engine: Engine, items: Sequence[transfer.ExportedRelat
         def work(run: Run) -> None:
             statement = ingestion.save_relationships(engine.namespace, list(rows.values()), now=now)
             if run(statement)[0]["written"] < len(rows):
-                raise NotFoundError("items: an entity at the end of a relationship is not stored")
+                raise NotFoundError(
+                    "items: an entity at the end of a relationship is not stored; ingest it first"
+                )
             engine.types.register(run, collect_types(types))
 
         engine.types.transact(work, name="ingest_items")
@@ -310,7 +312,10 @@ def _link(engine: Engine, rows: Sequence[Mapping[str, Any]]) -> None:
     def work(run: Run) -> None:
         linked = run(ingestion.save_mentions(engine.namespace, rows))[0]
         if linked["missing"] or linked["texts"] < len(rows):
-            raise NotFoundError("items: a mentioned entity or the text that mentions it is missing")
+            raise NotFoundError(
+                "items: a mentioned entity, or the text that mentions it, is not stored; "
+                "ingest it first"
+            )
 
     transact: Callable[..., None] = engine.graph.transact
     transact(work, name="ingest_items")

@@ -62,9 +62,13 @@ def _write_decision(engine: Engine, item: transfer.ExportedDecision, *, now: int
 
     def work(run: Run) -> None:
         if run(save)[0]["linked"] < len(set(item.entity_ids)):
-            raise NotFoundError("items: an entity that a decision is about is not stored")
+            raise NotFoundError(
+                "items: an entity that a decision is about is not stored; ingest it first"
+            )
         if run(ingestion.save_details(engine.namespace, [details]))[0]["missing"]:
-            raise NotFoundError("items: a message that is evidence of a decision is not stored")
+            raise NotFoundError(
+                "items: a message that is evidence of a decision is not stored; ingest it first"
+            )
         if item.status == "rejected":
             run(decisions.review(engine.namespace, item.id, status="rejected", now=now))
 
@@ -94,7 +98,10 @@ def ingest_instruction(engine: Engine, item: transfer.ExportedInstruction) -> bo
 
 def _write_instruction(engine: Engine, item: transfer.ExportedInstruction) -> None:
     if item.id != build_saved_instruction_id(item.instruction_kind, item.scope, item.text):
-        raise ValidationError("items: the id of an instruction is not that of its text")
+        raise ValidationError(
+            "items: the id of an instruction does not belong to its text; "
+            "ingest the item as it was exported"
+        )
     stated = instructions.StatedInstruction(
         text=item.text,
         kind=item.instruction_kind,

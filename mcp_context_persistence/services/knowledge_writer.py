@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
-from mcp_context_persistence.ingest.graph_rows import GraphRows, TypeAdmission, build_graph_rows
+from mcp_context_persistence.ingest.graph_rows import GraphRows, TypeLimits, build_graph_rows
 from mcp_context_persistence.ingest.pipeline import KeyedText, embed_entities
 from mcp_context_persistence.ingest.redirects import follow_redirects
 from mcp_context_persistence.ingest.spellings import replace_ids, unify_spellings
@@ -105,7 +105,7 @@ def build_knowledge(
     redirects: Redirects,
     *,
     now: int,
-    admission: TypeAdmission | None = None,
+    type_limits: TypeLimits | None = None,
     reads_stored: bool = True,
 ) -> Knowledge:
     """Give each name its entity, and build the rows.
@@ -116,14 +116,14 @@ def build_knowledge(
             extraction.
         redirects: The redirects of merged entities.
         now: Milliseconds since 1970.
-        admission: Which types may be stored; those of the namespace if it is left out.
+        type_limits: Which types may be stored; those of the namespace if it is left out.
         reads_stored: As in `resolve_names`.
     """
     resolved, new_names = resolve_names(engine, extractions, redirects, reads_stored=reads_stored)
     return Knowledge(
         extractions=[extraction for _, extraction in resolved],
         rows=build_graph_rows(
-            engine.namespace, resolved, now=now, admission=admission or engine.types
+            engine.namespace, resolved, now=now, type_limits=type_limits or engine.types
         ),
         redirects=redirects,
         new_names=new_names,

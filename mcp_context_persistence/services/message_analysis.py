@@ -46,7 +46,7 @@ def analyze_messages(
     *,
     now: int,
 ) -> MessageAnalysis:
-    """Extract from the messages and embed them, as far as they need it.
+    """Extract from the messages that need it, and embed those that need it.
 
     Args:
         engine: Gives the graph, the models and the settings.

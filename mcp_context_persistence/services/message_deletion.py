@@ -17,7 +17,7 @@ from mcp_context_persistence.services.deletion import Removal, delete_texts, run
 
 
 class _MessageDeletion:
-    """The deletion of one message, with what its attempts share."""
+    """The deletion of one message, with the values that its attempts share."""
 
     def __init__(self, engine: Engine, message_id: str, *, dry_run: bool) -> None:
         self._engine, self._message_id, self._dry_run = engine, message_id, dry_run
@@ -59,7 +59,7 @@ class _MessageDeletion:
 
 
 def _is_removed(row: Row) -> bool:
-    """Tell whether a decision goes with its message.
+    """Return whether a decision is deleted with its message.
 
     A proposal goes if its text was the message's. If other messages have its sentence, it is
     proposed again from these. A rejected decision goes if no message has its sentence any more. An

@@ -157,7 +157,7 @@ def _page_readers(
 
 
 class _Page:
-    """A page of stored texts, with what its attempts share."""
+    """A page of stored texts, with the values that its attempts share."""
 
     def __init__(
         self,

@@ -154,7 +154,7 @@ def _pair_scores(ranked: Ranked) -> list[tuple[float, Candidate]]:
 
 
 def _warn_of_noise(confidence: Confidence | None, *, is_noise: bool) -> list[str]:
-    """Return a note where what was found is unlikely to answer the query."""
+    """Return a note if the results are unlikely to answer the query."""
     if confidence is None or not (is_noise or confidence.value < LOW_CONFIDENCE):
         return []
     return [
@@ -357,7 +357,7 @@ def _build_counter(count_tokens: object) -> TokenCounter:
         try:
             tokens = count(text)
         except Exception as error:  # the caller's function raises what it likes
-            raise ValidationError("count_tokens raised an error") from error
+            raise ValidationError("count_tokens raised an error; see __cause__") from error
         return validation.check_integer(
             "what count_tokens returns",
             int(tokens) if isinstance(tokens, np.integer) else tokens,

@@ -10,7 +10,7 @@ from mcp_context_persistence.models import (
 
 
 def count_stored(graph: Graph, namespace: str) -> GetConversationStatsResponse:
-    """Count what the namespace holds."""
+    """Count the items of the namespace."""
     row = graph.run(count_contents(namespace))[0]
     return GetConversationStatsResponse(
         stats=ConversationStats(

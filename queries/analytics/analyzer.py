@@ -1,4 +1,4 @@
-"""Runs algorithms of Graph Data Science on the entities of a namespace and their relationships.
+"""Run algorithms of Graph Data Science on the entities of a namespace and their relationships.
 
 Each analysis creates its own projection as soon as there is memory for it, and always drops it at
 the end.

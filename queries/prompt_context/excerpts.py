@@ -190,7 +190,7 @@ def _source_id(candidate: Candidate) -> str:
 
 
 def _timestamp_ms(candidate: Candidate, facts: GraphFacts) -> int | None:
-    """Return the time of a text; a decision has that of its evidence."""
+    """Return the time of a text; the time of a decision is that of its evidence."""
     evidence = facts.evidence.get(citation_key(candidate))
     return evidence["timestamp_ms"] if evidence else candidate.timestamp_ms
 

@@ -44,7 +44,7 @@ class ApplyingInstruction:
 
     @property
     def citation_key(self) -> str:
-        """The key of the message that states it, or its own."""
+        """The key of the message that states the instruction, or of the instruction itself."""
         message_id = self.item["message_id"]
         return f"m:{encode_id(message_id)}" if message_id else f"i:{encode_id(self.item['id'])}"
 

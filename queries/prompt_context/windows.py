@@ -81,7 +81,7 @@ class Window:
 
     @property
     def preferred_of_pieces(self) -> int:
-        """The token limit for pieces of a sentence, which need some words around the right one."""
+        """The token limit for pieces of a sentence, which need some words near the matching one."""
         return max(self.preferred, min(self.largest, USUAL_WINDOW))
 
 

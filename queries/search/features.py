@@ -299,7 +299,7 @@ def _calculate_wide_features(
     keyword_scores: Floats,
     lengths: Floats,
 ) -> dict[str, Floats]:
-    """Calculate the features of a message together with those around it."""
+    """Calculate the features of a message together with its neighbors."""
     wide_counts = neighbors.sum_window(counts.matrix, PASSAGE_RADIUS)
     wide_lengths = neighbors.sum_window(lengths, PASSAGE_RADIUS)
     return {
@@ -328,7 +328,7 @@ def _combine(cosines: Floats, keyword_scores: Floats) -> Floats:
 
 
 def _limit_repetitions(scores: Floats, repetition: Floats) -> Floats:
-    """Return scores of which those of repetitions are not above the others.
+    """Return the scores, with those of repetitions limited to the score of the others.
 
     Otherwise all answers would look alike beside the question itself.
     """

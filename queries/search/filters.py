@@ -53,7 +53,7 @@ class Filters:
         confidence_min: Least confidence of what has one; messages have 1.0.
         metadata: Conditions on values of metadata, by the paths of their keys.
         excluded_conversation_ids: Conversations of which nothing is returned.
-        excluded_ids: Ids of what is not returned.
+        excluded_ids: Ids of results to leave out.
     """
 
     conversation_ids: tuple[str, ...] = ()
@@ -161,7 +161,7 @@ class Filters:
 
     @cached_property
     def impossible_kinds(self) -> tuple[str, ...]:
-        """The requested kinds that cannot pass: they do not have what is filtered by."""
+        """The requested kinds that cannot pass, because they lack a filtered property."""
         passing = {*self.vector_kinds, *(() if self.roles else ("conversation",))}
         return tuple(kind for kind in self._requested_kinds if kind not in passing)
 

@@ -70,7 +70,7 @@ def search_graph(
     metadata: bool,
     explain: bool,
 ) -> list[GraphMatch]:
-    """Find what is near the entities that a query names, best first.
+    """Find messages and entities near the entities that a query names, best first.
 
     Args:
         run: Runs a statement and returns its rows.

@@ -14,7 +14,7 @@ MANY_POSITIONS = 2**40  # more than a conversation has
 
 
 class MessageNeighbors:
-    """Which messages follow each other in a conversation; they come in that order."""
+    """The messages that follow each other in a conversation, in this order."""
 
     def __init__(self, messages: Sequence[Candidate], *, window: int) -> None:
         numbers: dict[str | None, int] = {}

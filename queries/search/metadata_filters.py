@@ -38,7 +38,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, kw_only=True)
 class MetadataCondition:
-    """What the values of one key must fulfill; all that is set must hold.
+    """The conditions for the values of one key; all of them must be fulfilled.
 
     Attributes:
         any_of: The values, written as `format_value` does, of which one must be there; None where

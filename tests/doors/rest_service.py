@@ -12,7 +12,7 @@ import httpx2
 import uvicorn
 
 from mcp_context_persistence.main import create_service
-from mcp_context_persistence.rest.app import BuildDoors, create_app
+from mcp_context_persistence.rest.app import BuildMountedApps, create_app
 from mcp_context_persistence.service.folders import (
     digest_settings,
     find_credentials,
@@ -48,12 +48,12 @@ def run_service(
     *,
     secret: LocalSecret | None = None,
     path: str = "/readyz",
-    build_doors: BuildDoors | None = None,
+    build_mounted_apps: BuildMountedApps | None = None,
 ) -> Iterator[RunningService]:
     """Run a service in a thread until the block ends; at its begin, the path answers with 200."""
     app = (
-        create_app(settings, secret=secret, build_doors=build_doors)
-        if build_doors
+        create_app(settings, secret=secret, build_mounted_apps=build_mounted_apps)
+        if build_mounted_apps
         else create_service(settings, secret=secret)
     )
     listener = listen("127.0.0.1", 0)

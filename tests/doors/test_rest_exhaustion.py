@@ -18,7 +18,7 @@ import pytest
 from starlette.responses import Response
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.rest.app import Door
+from mcp_context_persistence.rest.app import MountedApp
 from mcp_context_persistence.rest.problems import ProblemError
 from mcp_context_persistence.rest.strict_json import check_containers
 from mcp_context_persistence.service import protocol
@@ -49,7 +49,9 @@ def world(tmp_path_factory):
 
     settings = replace(SETTINGS, keys_file=keys.path, threads=4, waiting=4)
     with run_service(
-        settings, path="/healthz", build_doors=lambda _service: [Door(path="/wait", app=wait)]
+        settings,
+        path="/healthz",
+        build_mounted_apps=lambda _service: [MountedApp(path="/wait", app=wait)],
     ) as service:
         yield service, tokens, released
 
@@ -165,7 +167,9 @@ def test_an_answer_that_nobody_reads_ends_with_its_connection(monkeypatch):
         write(self)
 
     with run_service(
-        SETTINGS, path="/healthz", build_doors=lambda _: [Door(path="/long", app=send_long)]
+        SETTINGS,
+        path="/healthz",
+        build_mounted_apps=lambda _: [MountedApp(path="/long", app=send_long)],
     ) as service:
         with service.open_client() as http:
             assert http.get("/long").content == b"x" * 8_000_000

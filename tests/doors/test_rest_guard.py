@@ -14,7 +14,7 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.rest.app import Door
+from mcp_context_persistence.rest.app import MountedApp
 from mcp_context_persistence.service.keys import KeyFile
 from mcp_context_persistence.service.settings import ServiceSettings
 from tests.doors.rest_service import check_problem, find_guard, run_service, wait_until
@@ -37,11 +37,11 @@ def test_another_door_is_behind_the_same_guard():
         text = f"{scope['state']['caller'].namespace} {scope['path']} {body.decode()}"
         await Response(text)(scope, receive, send)
 
-    def build_doors(_service):
-        return [Door(path="/other", app=door, run=run)]
+    def build_mounted_apps(_service):
+        return [MountedApp(path="/other", app=door, run=run)]
 
     with (
-        run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service,
+        run_service(SETTINGS, path="/healthz", build_mounted_apps=build_mounted_apps) as service,
         service.open_client() as http,
     ):
         assert http.post("/other", content=b"x").text == "default /other x"
@@ -65,10 +65,10 @@ def test_a_client_that_does_not_read_is_left(monkeypatch):
 
         await StreamingResponse(stream())(scope, receive, send)
 
-    def build_doors(_service):
-        return [Door(path="/endless", app=door)]
+    def build_mounted_apps(_service):
+        return [MountedApp(path="/endless", app=door)]
 
-    with run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service:
+    with run_service(SETTINGS, path="/healthz", build_mounted_apps=build_mounted_apps) as service:
         with socket.create_connection(("127.0.0.1", service.port)) as connection:
             connection.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert has_begun.wait(30)
@@ -94,8 +94,8 @@ def test_a_second_interrupt_ends_requests_with_a_problem(has_begun_to_answer, ca
         has_begun.set()
         await anyio.sleep(600)
 
-    def build_doors(_service):
-        return [Door(path="/wait", app=door)]
+    def build_mounted_apps(_service):
+        return [MountedApp(path="/wait", app=door)]
 
     def get(http):
         try:
@@ -105,7 +105,7 @@ def test_a_second_interrupt_ends_requests_with_a_problem(has_begun_to_answer, ca
 
     with (
         caplog.at_level(logging.ERROR),
-        run_service(SETTINGS, path="/healthz", build_doors=build_doors) as service,
+        run_service(SETTINGS, path="/healthz", build_mounted_apps=build_mounted_apps) as service,
         service.open_client() as http,
         ThreadPoolExecutor(1) as threads,
     ):

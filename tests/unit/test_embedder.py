@@ -351,7 +351,7 @@ def test_another_kind_of_model_is_left_to_its_library(packaged, file, change):
 
 
 def test_several_files_of_weights_have_one_fingerprint(tmp_path):
-    with pytest.raises(VectorDBError, match="holds no weights"):
+    with pytest.raises(VectorDBError, match="contains no weights"):
         encoders.fingerprint(tmp_path)
     (tmp_path / "a.safetensors").write_bytes(b"a")
     one = encoders.fingerprint(tmp_path)

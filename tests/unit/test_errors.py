@@ -232,7 +232,7 @@ def test_a_failed_commit_is_noted_and_the_refusal_of_the_next_attempt_restarts(i
     suspected, restarted = [], []
     recovery = Recovery(
         revive=None,
-        restart=Restart(suspect=lambda: suspected.append(1), run=restarted.append)
+        restart=Restart(mark_stopped_database=lambda: suspected.append(1), run=restarted.append)
         if is_managed
         else None,
         server_pid=lambda: 7,

@@ -310,13 +310,13 @@ def spoil(file, **changes):
         (
             "gliner_config.json",
             {"encoder_config__auto_map": {"AutoModel": "evil.M"}},
-            "code of its own",
+            "its own code",
         ),
-        ("gliner_config.json", {"auto_map": {"AutoModel": "evil.M"}}, "code of its own"),
+        ("gliner_config.json", {"auto_map": {"AutoModel": "evil.M"}}, "its own code"),
         (
             "tokenizer_config.json",
             {"auto_map": {"AutoTokenizer": ["evil.T", None]}},
-            "code of its own",
+            "its own code",
         ),
         (
             "gliner_config.json",

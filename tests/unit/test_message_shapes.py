@@ -110,15 +110,15 @@ def test_no_text_is_allowed_beside_tool_calls_and_for_tools_and_assistants():
         ),
         (
             {"role": "user", "content": [{"x": {1}}]},
-            "messages.0.content.0.x: holds a value of the type set, which JSON cannot hold",
+            "messages.0.content.0.x: contains a value of the type set, which JSON cannot express",
         ),
         (
             {"role": "user", "content": ["\ud800"]},
-            "messages.0.content: holds half of a surrogate pair, which cannot be stored",
+            "messages.0.content: contains half of a surrogate pair, which cannot be stored",
         ),
         (
             {"role": "user", "content": "x", "other": {1}},
-            "messages.0.other: holds a value of the type set, which JSON cannot hold",
+            "messages.0.other: contains a value of the type set, which JSON cannot express",
         ),
         ({"role": "user", "content": "x", 5: 1}, "messages.0: must have strings as keys, not int"),
         (
@@ -127,7 +127,7 @@ def test_no_text_is_allowed_beside_tool_calls_and_for_tools_and_assistants():
         ),
         (
             {"role": "tool", "content": "x", "tool_call_id": "a\nb"},
-            "messages.0.tool_call_id: must not hold control characters or line breaks",
+            "messages.0.tool_call_id: must not contain control characters or line breaks",
         ),
         (
             {"role": "robot", "content": "x"},

@@ -105,7 +105,7 @@ def test_an_unknown_key_is_a_string(key):
 
 def test_a_key_that_is_no_text_is_not_told():
     with pytest.raises(
-        ValidationError, match=r"^messages\.0: holds half of a surrogate pair"
+        ValidationError, match=r"^messages\.0: contains half of a surrogate pair"
     ) as caught:
         models.conversation("c", [{"role": "user", "content": "hi", f"{SECRET}\ud800": 1}])
     assert SECRET not in str(caught.value)

@@ -4,7 +4,7 @@ import json
 import logging
 from pathlib import Path
 
-from mcp_context_persistence.main import _build_doors
+from mcp_context_persistence.main import _build_mounted_apps
 from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.rest.call_threads import CallThreads
 from mcp_context_persistence.rest.operations import Service
@@ -20,7 +20,7 @@ THREADS = CallThreads(2)
 def build_infos(path):
     settings = ServiceSettings(database_url="bolt://127.0.0.1:1", keys_file=path)
     service = Service.create(ClientPool(settings), THREADS, None)
-    doors = _build_doors(service, settings)
+    doors = _build_mounted_apps(service, settings)
     return [door.app.state.mcp_server._info for door in doors]  # type: ignore[attr-defined]  # of Starlette
 
 

@@ -144,7 +144,7 @@ def _check_ours(assistant: Assistant, value: dict[str, Any]) -> None:
 
 
 def _plan(assistant: Assistant, path: Path, text: str, new_text: str, after: Any) -> Change:
-    """Return a change, after a check that the new text says what it should and nothing else."""
+    """Return a change, after a check that the new text has the new entry and no other change."""
     try:
         is_right = _drop_empty_section(assistant, _parse(assistant, new_text)) == (
             _drop_empty_section(assistant, after)

@@ -118,7 +118,7 @@ def _insert(text: str, target: _Object, key: str, value: Any, *, depth: int) -> 
 
 
 def _drop_comma(rest: str) -> str:
-    """Remove a comma that stood behind the member that was the last one."""
+    """Remove the comma after the former last member."""
     tokens = _tokenize(rest)
     if tokens and tokens[0].text == ",":
         return rest[: tokens[0].start] + rest[tokens[0].end :]

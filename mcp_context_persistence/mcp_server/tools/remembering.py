@@ -100,7 +100,7 @@ def remember(call: Call, arguments: RememberArguments) -> Answer:
 
 def _remember_instruction(call: Call, arguments: RememberArguments) -> RememberAnswer:
     if unsuitable := arguments.model_fields_set - {"content", "kind"}:
-        raise ValidationError(f"{min(unsuitable)}: goes with kind note only")
+        raise ValidationError(f"{min(unsuitable)}: only a note (kind) may have it")
     response = call.client.save_instruction(arguments.content, kind=arguments.kind)
     return RememberAnswer(
         id=cite("instruction", response.instruction_id),
@@ -130,7 +130,7 @@ def _remember_message(call: Call, arguments: RememberArguments) -> RememberAnswe
 def _remember_note(call: Call, arguments: RememberArguments) -> RememberAnswer:
     """Save a document whose id is made of its content."""
     if "role" in arguments.model_fields_set:
-        raise ValidationError("role: goes with conversation_id")
+        raise ValidationError("role: needs conversation_id")
     document_id = _hash_text("note", arguments.content)
     metadata = _collect_metadata(arguments)
     response = call.client.save_document(document_id, arguments.content, metadata or None)

@@ -1,4 +1,4 @@
-"""Entities of texts that belong to no conversation, and patterns of one's own."""
+"""Entities of texts that belong to no conversation, and the patterns of a namespace."""
 
 from typing import Annotated, Any
 

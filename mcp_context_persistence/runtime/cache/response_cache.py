@@ -108,7 +108,7 @@ class ResponseCache:
         self._store.bound(size)
 
     def free(self) -> None:
-        """Remove what this process's memory holds; files and Redis keep their entries."""
+        """Remove the entries in this process's memory; files and Redis keep theirs."""
         self._store.free()
 
     def close(self) -> None:

@@ -71,7 +71,7 @@ class CacheStore(Protocol):
         return
 
     def free(self) -> None:
-        """Remove what is in this process's memory.
+        """Remove the responses in this process's memory.
 
         Does nothing here; a store that keeps its entries in memory overrides it.
         """
@@ -79,7 +79,7 @@ class CacheStore(Protocol):
 
 
 class _CountingCache(TTLCache[bytes, bytes]):
-    """A cache that counts what is removed to make room. Its size is counted in bytes."""
+    """A cache that counts the responses that it removes to make room. Its size is in bytes."""
 
     evicted = 0
 
@@ -363,7 +363,9 @@ def open_store(
             folder.expanduser() if folder else None, group=group, entries=entries, seconds=seconds
         )
     except (OSError, ValueError, RuntimeError, sqlite3.Error) as error:
-        raise ValidationError("directory: no cache file can be opened there") from error
+        raise ValidationError(
+            "directory: no cache file can be opened there; choose another one"
+        ) from error
 
 
 @validation.reads_argument

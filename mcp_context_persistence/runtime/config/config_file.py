@@ -117,7 +117,7 @@ def _parse(path: Path) -> Mapping[Any, Any]:
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise _UnreadableFileError("the file must hold sections, such as database: and search:")
+        raise _UnreadableFileError("the file must contain sections, such as database: and search:")
     return content
 
 
@@ -165,7 +165,7 @@ def _check(content: Mapping[Any, Any], keys: Keys, file_name: str, *, hint: str)
                 f"{validation.suggest(section, sorted(sections))}{hint}"
             )
         if not isinstance(values, Mapping | None):
-            raise ValidationError(f"{file_name}: section {section} must hold keys and values")
+            raise ValidationError(f"{file_name}: section {section} must contain keys and values")
         for key, value in (values or {}).items():
             if f"{section}.{key}" not in keys:
                 raise ValidationError(

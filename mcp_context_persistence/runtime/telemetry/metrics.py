@@ -96,7 +96,7 @@ class Metrics:
             self._recent[ALL_CALLS].append(seconds)
 
     def summarize(self) -> GetMetricsResponse:
-        """Return what was counted so far."""
+        """Return the counts and times so far."""
         counts: dict[str, dict[str, int]] = defaultdict(dict)
         sums: dict[str, float] = defaultdict(float)
         for sample in next(iter(self._seconds.collect())).samples:
