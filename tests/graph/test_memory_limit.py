@@ -104,7 +104,7 @@ def test_a_running_server_is_restarted_within_the_limit_with_its_data_and_url(
     client_and_store.configure_memory_management("9GB")
     client_and_store.configure_memory_management(None)
     assert local.read_size(place).pid == pid
-    with pytest.raises(ValidationError, match=r"1,900,000,000 bytes"):
+    with pytest.raises(ValidationError, match=r"2,000,000,000 bytes"):
         client_and_store.configure_memory_management("1.8GB")
 
 
