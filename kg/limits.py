@@ -85,7 +85,7 @@ CACHE_MEMORY_BYTES = 268_435_456  # of a cache in the memory of the process
 CACHE_SECONDS = 2_592_000
 # That a memory limit must leave for this process with its language models.
 MEMORY_PROCESS_BYTES = 1_000_000_000
-MEMORY_SERVER_BYTES = 900_000_000  # that it must leave for a managed server
+MEMORY_SERVER_BYTES = 1_000_000_000  # that it must leave for a managed server
 OPEN_SECONDS = 240.0  # to open a local store, without the first download of jars
 CHECK_SECONDS = 100.0  # to check the files of a store that was copied while its server was running
 FREE_BYTES = 16_777_216  # that must be free on a store's disk to start its server

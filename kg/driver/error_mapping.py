@@ -115,8 +115,8 @@ ADVICE = {
     ),
     **dict.fromkeys(
         MEMORY_CODES,
-        "the server's transaction memory is exhausted; send less at once, or give the server a "
-        "larger heap",
+        "the server's transaction memory is exhausted; send or load less at once, or give the "
+        "server a larger heap",
     ),
     **dict.fromkeys(
         RESTART_CODES,

@@ -47,7 +47,7 @@ class MemoryCalls:
 
         Args:
             max_memory_usage: Bytes, or a text such as "2GB" (10⁹ bytes each) or "2GiB" (2³⁰ bytes
-                each): at least 1,000,000,000, and at least 1,900,000,000 with a managed server.
+                each): at least 1,000,000,000, and at least 2,000,000,000 with a managed server.
                 None removes this client's limit.
             cleanup_threshold: The share of the limit from which memory is freed, 0.0 to 1.0.
             auto_cleanup: Whether memory is freed automatically, after a call or between the groups

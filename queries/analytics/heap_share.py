@@ -5,9 +5,10 @@ from mcp_context_persistence.kg.local import sizes
 
 MIB = 1 << 20
 # The share of the server's heap for all analyses together. Transactions have as much, and at least
-# 248 MiB (`kg.local.sizes`). The rest is for the server itself: 130 MiB with little data.
+# 248 MiB (`kg.local.sizes`). The rest is for the server itself: 130 MiB with little data, and the
+# requests that it reads and the buffers of its indexes, which Neo4j does not count.
 HEAP_SHARE = 0.35
-SERVER_BYTES, MIN_LIMIT_BYTES = 150 * MIB, 24 * MIB
+SERVER_BYTES, MIN_LIMIT_BYTES = 214 * MIB, 24 * MIB
 
 
 def compute_memory_limit(heap: int) -> int:

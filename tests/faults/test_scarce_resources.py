@@ -276,4 +276,4 @@ def test_a_server_starts_in_a_container_with_little_memory(
         timeout=240,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
-    assert (done.stdout, done.returncode) == ("400m 400\n", 0), done.stderr
+    assert (done.stdout, done.returncode) == ("496m 496\n", 0), done.stderr

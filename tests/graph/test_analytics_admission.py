@@ -13,13 +13,18 @@ import pytest
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import GraphError
 from mcp_context_persistence.kg import timestamps
+from mcp_context_persistence.kg.local import sizes
 from mcp_context_persistence.queries.analytics import admission
 from mcp_context_persistence.queries.analytics.admission import (
     MemoryNeed,
     ProjectionOptions,
 )
 from mcp_context_persistence.queries.analytics.algorithms import NEEDS, SIMILAR_BYTES, THREADS
-from mcp_context_persistence.queries.analytics.heap_share import MIB, compute_memory_limit
+from mcp_context_persistence.queries.analytics.heap_share import (
+    MIB,
+    SERVER_BYTES,
+    compute_memory_limit,
+)
 from tests.graph.reference_graphs import count_projections, fill
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -350,4 +355,7 @@ def test_reservations_cover_the_estimates_of_the_library(client):
 
 def test_a_heap_of_any_size_leaves_memory_for_the_server():
     assert compute_memory_limit(1024 * MIB) == int(0.35 * 1024 * MIB)
-    assert 24 * MIB <= compute_memory_limit(400 * MIB) < compute_memory_limit(700 * MIB)
+    assert compute_memory_limit(sizes.LEAST_HEAP * MIB) >= 24 * MIB
+    for heap in range(sizes.LEAST_HEAP * MIB, (sizes.HEAP + 1) * MIB, 16 * MIB):
+        statements = sizes.compute_transaction_memory(heap)
+        assert compute_memory_limit(heap) + statements + SERVER_BYTES <= heap

@@ -89,7 +89,7 @@ def test_a_running_server_is_restarted_within_the_limit_with_its_data_and_url(
     assert (
         (heap, page_cache)
         == (stats.database_heap >> 20, stats.database_page_cache >> 20)
-        == (421, 106)
+        == (496, 32)
     )
     assert not stats.pending_restart
     assert stats.parts.database_server < before.parts.database_server
@@ -104,7 +104,7 @@ def test_a_running_server_is_restarted_within_the_limit_with_its_data_and_url(
     client_and_store.configure_memory_management("9GB")
     client_and_store.configure_memory_management(None)
     assert local.read_size(place).pid == pid
-    with pytest.raises(ValidationError, match=r"1,900,000,000 bytes"):
+    with pytest.raises(ValidationError, match=r"2,000,000,000 bytes"):
         client_and_store.configure_memory_management("1.8GB")
 
 
@@ -116,7 +116,7 @@ def test_a_store_opened_with_a_limit_starts_with_the_limited_sizes(place):
             False,
             True,
         )
-        assert server_settings(client) == (421, 106)
+        assert server_settings(client) == (496, 32)
     assert process_memory.current_limit() is None
     with pytest.raises(ValidationError, match="max_memory_usage"):
         ContextPersistenceClient(f"local:{place}", config={"max_memory_usage": "1.1GB"})
@@ -152,7 +152,7 @@ def test_a_server_in_use_by_another_process_is_not_restarted(client_and_store, p
     while local.read_size(place).pid in {0, pid} and time.monotonic() < until:
         time.sleep(0.1)
     assert not client_and_store.configure_memory_management("2GB").pending_restart
-    assert server_settings(client_and_store) == (421, 106)
+    assert server_settings(client_and_store) == (496, 32)
 
 
 def test_a_restart_request_for_another_server_is_ignored(client_and_store, place):
@@ -277,7 +277,7 @@ def test_a_throwaway_server_keeps_its_data_when_it_is_restarted():
         timeout=200,
         check=True,
     )
-    assert done.stdout == "421 False Kept.\n"
+    assert done.stdout == "496 False Kept.\n"
     assert "defunct" not in done.stderr
 
 

@@ -18,6 +18,7 @@ from mcp_context_persistence.kg.deadline import Deadline
 from mcp_context_persistence.kg.driver.attempts import Attempts
 from mcp_context_persistence.kg.driver.daemon_threads import DaemonThreads
 from mcp_context_persistence.kg.driver.error_mapping import (
+    MEMORY_CODES,
     has_no_listener,
     has_stopped,
     is_replayable,
@@ -317,3 +318,9 @@ def test_another_product_that_speaks_bolt_is_refused(components):
     with pytest.raises(exceptions.DatabaseError, match="another product") as caught:
         describe_server(components, (5, 0))
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("code", sorted(MEMORY_CODES))
+def test_where_memory_ran_out_the_advice_fits_reads_and_writes(code):
+    text = str(translate_error(server_error(code), name="conversation/load"))
+    assert "send or load less at once" in text

@@ -53,9 +53,9 @@ def test_a_system_without_control_groups_has_the_memory_of_its_machine(tmp_path)
     [
         (64 * GIB, None, "1024m", "256m"),
         (2 * GIB, None, "534m", "134m"),
-        (GIB, None, "400m", "32m"),
-        (GIB, 4 * GIB, "400m", "32m"),
-        (64 * GIB, 1_900_000_000, "400m", "32m"),
+        (GIB, None, "496m", "32m"),
+        (GIB, 4 * GIB, "496m", "32m"),
+        (64 * GIB, 2_000_000_000, "496m", "32m"),
         (None, None, "1024m", "256m"),
     ],
 )

@@ -54,7 +54,7 @@ def member():
         ("2GB", 2_000_000_000),
         ("2 gib", 2 << 30),
         (3_000_000_000, 3_000_000_000),
-        ("1900MB", BOTH),
+        ("2000MB", BOTH),
         (BOTH, BOTH),
     ],
 )
@@ -75,7 +75,7 @@ def test_a_limit_below_what_is_needed_is_refused_and_the_error_says_how_much_tha
     with pytest.raises(ValidationError, match=r"1,000,000,000 bytes"):
         parse_limit(ALONE - 1, managed=False)
     with pytest.raises(
-        ValidationError, match=r"1,900,000,000 bytes.*900,000,000 for the managed server"
+        ValidationError, match=r"2,000,000,000 bytes.*1,000,000,000 for the managed server"
     ):
         parse_limit(BOTH - 1, managed=True)
 
@@ -94,7 +94,7 @@ def test_a_process_that_is_larger_than_the_limit_is_refused(member, monkeypatch)
 
 
 @pytest.mark.parametrize(
-    "share", [0, limits.MEMORY_SERVER_BYTES, 10**9, 1_200_000_000, 1_500_000_000, 10**10]
+    "share", [0, limits.MEMORY_SERVER_BYTES, 1_100_000_000, 1_200_000_000, 1_500_000_000, 10**10]
 )
 def test_a_server_stays_within_its_share(share):
     heap, page_cache = sizes.split_memory(share)
