@@ -58,7 +58,7 @@ class ClauseReader(ReferenceReader):
             if not (dep in _SUBJECT_SHARING or is_attitude) or head == verb:
                 break
             verb = head
-            while self.parsed.deps[verb] == "prep" and not self.parsed.tags[verb].startswith("VB"):
+            while self.parsed.deps[verb] in {"prep", "advmod"} and self.parsed.tags[verb][0] != "V":
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
 

@@ -105,6 +105,8 @@ class ModalityReader(GovernorReader):
 
     def assess_object(self, verb: int) -> Stance:
         """Return what a verb says of its object alone: "lacks a cache", "quit the firm"."""
+        if self.parsed.lowers[verb] in get_verb_forms("leaving"):
+            return Stance("past")
         modality = self._classify_object(verb, has_to=False)
         return Stance(modality if modality in {"denied", "past"} else ASSERTED)
 

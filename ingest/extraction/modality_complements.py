@@ -18,6 +18,8 @@ class ComplementReader(CueReader):
     def classify_word(self, token: int) -> str:
         """Return the modality that a word gives to its complement, or an empty string."""
         word, tag = self.parsed.lowers[token], self.parsed.tags[token]
+        if tag[0] == "N" and "dream" in self.list_cues(token):
+            return "wished"  # "Ada's dream job"
         section = {"N": "nouns", "V": "verbs", "M": "verbs"}.get(tag[0], "adjectives")
         modality = get_modalities(section).get(word, "")
         return modality or (get_modalities("adjectives").get(word, "") if tag == "VBN" else "")
@@ -45,6 +47,8 @@ class ComplementReader(CueReader):
         word, facts = self.parsed.lowers[noun], get_words("factive_nouns")
         if not is_noun or "that" not in self.list_cues(token):
             return ""
+        if word in get_words("secrets"):
+            return FACTIVE
         if word not in facts and word.removesuffix("s") not in facts:
             return "supposed"
         # Nothing above counts: "in view of the fact that"
@@ -75,10 +79,13 @@ class ComplementReader(CueReader):
                 word in get_words("premises_of_facts") and self.find_subject(verb) < 0
             )
             is_informing = word in get_words("informing") and self.is_imperative(verb)
+            is_informing |= self.parsed.lowers[max(0, verb - 1) : verb + 1] == ["rest", "assured"]
             is_informing = (
                 is_informing and not self.has_negation(verb) and "that" in self.list_cues(token)
             )
             is_factive = word in get_verb_forms("factive") and not has_to
+            above = self.parsed.lowers[self.parsed.heads[verb]]
+            is_factive |= self.has_to(verb) and above in get_words("glad") | get_words("moved")
             is_factive |= self._is_left_unmentioned(verb)
             if is_news or is_reason or is_informing or is_factive:
                 return FACTIVE

@@ -3,23 +3,16 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.modality_times import PRESENT_TAGS, TimeReader
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
     get_modalities,
     get_verb_forms,
     get_words,
 )
-from mcp_context_persistence.ingest.extraction.sentence_forms import NOMINAL_SUBJECTS, SentenceForms
+from mcp_context_persistence.ingest.extraction.sentence_forms import NOMINAL_SUBJECTS
 
 _LABELS_OF_ADVERBS = frozenset({"advmod", "npadvmod", "neg", "preconj", "intj", "dep", "acomp"})
-_PRESENT_TAGS = frozenset({"VBZ", "VBP", "VBG"})
-_PRESENT_AUXILIARIES = frozenset({"is", "are", "am", "'s", "’s", "'re", "be", "has", "have"})
-_PAST_FORMS_OF_BE = frozenset({"was", "were"})
-_DURING = frozenset({"when", "while", "before"})
-_STILL = frozenset({"still", "now", "already", "always"})
-_DETERMINERS = frozenset(
-    {"the", "that", "this", "those", "old", "our", "my", "his", "her", "their"}
-)
 _MODIFIERS = frozenset({"det", "compound", "amod", "poss", "nummod", "nmod"})
 _PHRASE_LINKS = frozenset(
     {
@@ -41,7 +34,7 @@ class Reading(NamedTuple):
     is_negative: bool = False
 
 
-class CueReader(SentenceForms):
+class CueReader(TimeReader):
     """Reads the words around the predicates of one text."""
 
     def read_level(self, verb: int, *, is_governor: bool = False) -> Reading:
@@ -58,7 +51,7 @@ class CueReader(SentenceForms):
         is_negative ^= self.is_outstanding(verb)
         modality = (
             self._read_adverbs(verb)
-            or self._read_time(verb)
+            or self.read_time(verb)
             or self._read_mark(verb)
             or self._read_auxiliary(verb, is_negative=is_negative)
             or self._read_condition(verb)
@@ -78,9 +71,16 @@ class CueReader(SentenceForms):
                 count += not self._is_focus(child)
             elif word == "ever" or self.parsed.deps[child] in {"prep", "npadvmod"}:
                 count += self._is_denying_phrase(child)
+        count += self.is_climax(token)
         if self.parsed.deps[token] == "conj":
             count += "nor" in self.parsed.lowers[self.parsed.heads[token] : token]
         return count % 2 == 1
+
+    def is_climax(self, verb: int) -> bool:
+        """Return whether a verb is denied even more than the one before it: "let alone used"."""
+        first = min(self.parsed.children[verb], default=verb)
+        before = (self.parsed.lowers[i - 2 : i] for i in (verb, first) if i > 1)
+        return any(words in (["let", "alone"], ["much", "less"]) for words in before)
 
     def _is_focus(self, negation: int) -> bool:
         """Return whether a negation denies a word such as "only", or a reason: "not because"."""
@@ -123,7 +123,11 @@ class CueReader(SentenceForms):
                 previous = ["any"] if lowers[child] == "anymore" else []
             else:
                 previous = lowers[child - 1 : child]
-            if previous == ["no"] or (previous == ["any"] and self.has_negation(verb)):
+            if (
+                previous == ["no"]
+                or (lowers[child] == "more" and previous == ["not"])
+                or (previous == ["any"] and self.has_negation(verb))
+            ):
                 return True
         return False
 
@@ -160,68 +164,6 @@ class CueReader(SentenceForms):
             self.parsed.tags[following][-1] == "CC"
         )
 
-    def _read_time(self, verb: int) -> str:
-        """Return whether a predicate belongs to another time than now."""
-        tag, word = self.parsed.tags[verb], self.parsed.lowers[verb]
-        cues = self.list_cues(verb)
-        is_past = (
-            self._is_past_form(verb)
-            or (tag == "VBN" and _PRESENT_AUXILIARIES.isdisjoint(cues))
-            or (tag == "VBG" and not _PAST_FORMS_OF_BE.isdisjoint(cues))
-        )
-        is_state = is_past and (word in get_verb_forms("states") or word in FORMS_OF_BE)
-        for child, cue in self.find_cues(verb):
-            is_once = cue == "once" and (child < verb or word in FORMS_OF_BE)
-            is_ended = is_past and (is_once or self._is_end_of_period(child, cue))
-            if is_ended or (is_state and self._is_bygone(child, cue)):
-                return "past"
-            if tag in _PRESENT_TAGS and self._is_future(child, cue):
-                return "planned"
-        subject = self.find_subject(verb)
-        is_announced = subject >= 0 and get_words("future") & self.list_cues(subject)
-        return "planned" if is_announced and tag in _PRESENT_TAGS else ""
-
-    def is_past_copula(self, verb: int) -> bool:
-        """Return whether "was" states what nothing says to be so still: "was the capital of"."""
-        cues = self.list_cues(verb)
-        is_state = self.parsed.lowers[verb] in get_verb_forms("states_of_people")
-        is_past = self.parsed.lowers[verb] in _PAST_FORMS_OF_BE or (
-            is_state and not _PAST_FORMS_OF_BE.isdisjoint(cues)
-        )
-        return is_past and cues.isdisjoint(_STILL)
-
-    def _is_past_form(self, verb: int) -> bool:
-        return self.parsed.tags[verb] == "VBD" or self.parsed.lowers[verb] in _PAST_FORMS_OF_BE
-
-    def _is_end_of_period(self, token: int, word: str) -> bool:
-        """Return whether a phrase says when something ended: "until May"."""
-        return self.parsed.deps[token] == "prep" and word in {"until", "till"}
-
-    def _is_bygone(self, token: int, word: str) -> bool:
-        """Return whether a state that a phrase modifies is over: "before the merger"."""
-        dep, cues = self.parsed.deps[token], self.list_cues(token)
-        if dep == "prep" and self.parsed.children[token] and word != "as":
-            noun_cues = {cue for noun, _ in self.find_cues(token) for cue in self.list_cues(noun)}
-            is_bygone = word == "before" or not get_words("bygone").isdisjoint(cues)
-            is_bygone = is_bygone and not _DETERMINERS.isdisjoint(noun_cues)
-            return is_bygone or self.is_period(token)
-        if dep == "advcl":
-            return self._is_past_form(token) and not cues.isdisjoint(_DURING)
-        if dep in NOMINAL_SUBJECTS:
-            return not cues.isdisjoint(get_words("former"))
-        is_before = word == "before" and dep in {"advmod", "prep"}
-        return is_before or self.is_back_then(token)
-
-    def _is_future(self, token: int, word: str) -> bool:
-        """Return whether a phrase names a time to come: "next month", "tomorrow", "some day"."""
-        if self.parsed.deps[token] not in {"npadvmod", "advmod", "prep"}:
-            return False
-        if word == "day" and not self.list_cues(token).isdisjoint({"some", "one"}):
-            return True
-        return word in get_words("future") or any(
-            "next" in self.list_cues(i) for i in (token, *self.parsed.children[token])
-        )
-
     def _read_mark(self, verb: int) -> str:
         """Return what a conjunction before a clause says: "if", "whether", "unless"."""
         dep, head = self.parsed.deps[verb], self.parsed.heads[verb]
@@ -240,7 +182,7 @@ class CueReader(SentenceForms):
                 return "supposed"
             if word in {"though", "as"} and previous in (["as"], ["long"]):
                 return "supposed"
-            is_present = self.parsed.tags[verb] in _PRESENT_TAGS and previous != ["not"]
+            is_present = self.parsed.tags[verb] in PRESENT_TAGS and previous != ["not"]
             if is_present and (self.is_time_to_come(child) or self.is_in_contract(child, verb)):
                 return "supposed"
         is_inverted = dep in {"advcl", "ccomp"} and any(
@@ -370,7 +312,10 @@ class CueReader(SentenceForms):
                 return True
             if self.parsed.deps[child] in _MODIFIERS:
                 first = min(first, child)
-        if self.is_exception(first):
+        # Not so in "I tried everything but Kafka does not start".
+        is_clause = self.parsed.deps[self.parsed.heads[token]] == "conj"
+        is_clause = is_clause and self.parsed.deps[token] in NOMINAL_SUBJECTS
+        if not is_clause and self.is_exception(first):
             return True
         if self.parsed.deps[token] == "conj":
             between = set(lowers[self.parsed.heads[token] + 1 : token])

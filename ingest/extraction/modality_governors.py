@@ -8,6 +8,7 @@ from mcp_context_persistence.ingest.extraction.modality_complements import (
 )
 from mcp_context_persistence.ingest.extraction.modality_words import (
     FORMS_OF_BE,
+    get_modalities,
     get_verb_forms,
     get_words,
 )
@@ -43,6 +44,7 @@ class GovernorReader(ComplementReader):
         """Return the level above a predicate, or None for the predicate of a main clause."""
         head, dep = self.parsed.heads[token], self.parsed.deps[token]
         stands_alone = dep == "ccomp" and token < head and self._stands_alone(token, head)
+        stands_alone |= self.is_climax(token)
         is_labeled = dep in _SUBORDINATE and ":" in self.parsed.words[head + 1 : token]
         if head == token or dep == "parataxis" or stands_alone or is_labeled:
             return None
@@ -83,6 +85,7 @@ class GovernorReader(ComplementReader):
             (has_object or not self.classify_complement(head, token))
             and self.find_subject(token) >= 0
             and not self.has_mark(token)
+            and not self.read_source_after(head)
         )
 
     def _find_governor_of_conjunct(self, token: int, head: int) -> Governor | None:
@@ -104,6 +107,8 @@ class GovernorReader(ComplementReader):
     def _find_governor_of_clause(self, token: int, head: int) -> Governor:
         if self.parsed.deps[token] in _SUBORDINATE:
             return self._find_governor_of_relative_clause(token, head)
+        if source := self.read_source_after(head):
+            return Governor(modality=source)
         is_before = token < head and self.parsed.deps[head] != "acomp"
         is_before |= self.parsed.lowers[head] == "now"
         if self.has_mark(token) and (is_before or self.parsed.deps[head] == "prep"):
@@ -126,7 +131,7 @@ class GovernorReader(ComplementReader):
             return Governor(self.parsed.heads[head])
         if "where" in self.list_cues(token) and self.parsed.lowers[head] in get_words("settings"):
             return Governor(modality="supposed")  # "a world where"
-        if self._is_bygone_time(head, token):
+        if self._is_mended(head, token) or self._is_bygone_time(head, token):
             return Governor(modality="past")
         is_unknown = self.parsed.lowers[head] in get_words("indefinite_pronouns")
         is_unknown |= self._is_unreal_noun(head, token)
@@ -144,14 +149,22 @@ class GovernorReader(ComplementReader):
             and self.parsed.lowers[subject] == "it"
         )
 
+    def _is_mended(self, noun: int, verb: int) -> bool:
+        """Return whether a clause describes a fault that is mended: "Fix the bug where"."""
+        above, cues = self.parsed.lowers[self.parsed.heads[noun]], self.list_cues(verb)
+        is_fault = (
+            not cues.isdisjoint({"where", "when"}) or "which" in self.parsed.lowers[noun:verb]
+        )
+        return is_fault and above in get_verb_forms("mending")
+
     def _is_bygone_time(self, noun: int, verb: int) -> bool:
         """Return whether a clause describes a time that is over: "the days when Ada ran it"."""
         word = self.parsed.lowers[verb]
-        return (
-            self.parsed.lowers[noun] in get_words("bygone_times")
-            and "when" in self.list_cues(verb)
-            and (word in FORMS_OF_BE or word in get_verb_forms("states"))
-        )
+        is_time = self.parsed.lowers[noun] in get_words("bygone_times")
+        is_time = is_time and "when" in self.list_cues(verb)
+        # "Back in the day Ada ran it"
+        is_time |= self.is_back_then(self.parsed.heads[self.parsed.heads[noun]])
+        return is_time and (word in FORMS_OF_BE or word in get_verb_forms("states"))
 
     def _is_unreal_noun(self, noun: int, verb: int) -> bool:
         """Return whether a clause tells of a case or a time to come, or of what is to be made up.
@@ -182,9 +195,8 @@ class GovernorReader(ComplementReader):
             objects += [i for i in children if self.parsed.deps[i] == "prep"]
         is_relative = subject < 0 or self.parsed.tags[subject] in {"WP", "WDT"}
         # In "the odds that it uses X", the parser takes "that" for a second object.
-        is_noun = bool(self.classify_word(noun)) or (
-            len(objects) > 1 and self.parsed.lowers[objects[0]] == "that"
-        )
+        is_noun = bool(self.classify_word(noun)) or self.parsed.lowers[noun] in get_words("secrets")
+        is_noun |= len(objects) > 1 and self.parsed.lowers[objects[0]] == "that"
         return is_noun and bool(objects) and not is_relative
 
     def _find_governor_of_noun_clause(self, token: int, noun: int) -> Governor:
@@ -202,7 +214,8 @@ class GovernorReader(ComplementReader):
         if is_gerund and self.parsed.deps[noun] == "nsubj" and noun == token - 1 in self.names:
             return self._build_governor(verb, token)  # "Acme buying Globex would be a mistake"
         is_gerund = is_gerund and self.parsed.deps[noun] == "pobj"
-        if is_gerund and (modality := self.classify_word(above)):
+        modality = self.classify_word(above) or self.read_hedge(self.parsed.heads[above])
+        if is_gerund and modality:
             return Governor(above, modality)  # "the idea of him leading it"
         return Governor(is_negative=self.has_negation(noun))
 
@@ -220,6 +233,8 @@ class GovernorReader(ComplementReader):
         has_clause = self.find_subject(token) >= 0
         is_copula = self.parsed.lowers[head] in FORMS_OF_BE and not has_mark
         is_complement = bool(modality) and token > head and (is_copula or not has_clause)
+        # "is not at all living": the parser takes the auxiliary for a verb of its own
+        is_complement |= is_copula and self.parsed.tags[token] == "VBG" and not has_clause
         if modality == PREMISE or has_to or is_complement:
             return Governor(head, modality)
         return Governor()
@@ -227,12 +242,18 @@ class GovernorReader(ComplementReader):
     def _read_conjunction(self, token: int, head: int) -> str:
         """Return what a conjunction makes of a clause: "Rumor has it that", "What breaks when"."""
         cues = self.list_cues(token)
+        is_open = not get_words("possible").isdisjoint(cues) or self.is_imperative(head)
+        if "so" in cues and is_open:
+            return "planned"  # "so that Kafka can use Redis"
         if "that" in cues:
             # "I find it unlikely that"
             is_adjective = self.parsed.tags[head] == "JJ" and self.parsed.deps[head] == "ccomp"
             by_adjective = self.classify_word(head) if is_adjective else ""
             return self.classify_subject(head) or by_adjective
         is_question = "what" in self.list_cues(head) and self.parsed.tags[head] in {"VBZ", "VBP"}
+        is_question |= not get_verb_forms("mending").isdisjoint(
+            (self.parsed.lowers[head], *self.parsed.lowers[head - 1 : head])
+        )  # "Fix crash when"
         return "supposed" if "when" in cues and is_question else ""
 
     def _is_wish(self, verb: int) -> bool:
@@ -253,6 +274,7 @@ class GovernorReader(ComplementReader):
             words.append(parsed.lowers[governor])
             governor = parsed.heads[governor]
         words += self.list_cues(preposition)  # "instead of using"
+        words += self.parsed.lowers[max(0, preposition - 1) : preposition]  # "nowhere near using"
         if words[0] == "against" or not get_words("denying_prepositions").isdisjoint(words):
             return Governor(is_negative=True)
         if words[0] in get_words("temporal_prepositions"):
@@ -266,6 +288,8 @@ class GovernorReader(ComplementReader):
             return Governor(governor, "wished")
         by_context = self.classify_by_context(governor, has_to=False)
         modality = by_context or self.classify_word(governor)
+        if self.parsed.tags[governor].startswith("NN"):  # "the option of using"
+            modality = modality or get_modalities("nouns_before_to").get(verb, "")
         return Governor(governor, modality or self._classify_object_before(preposition))
 
     def _is_negated(self, token: int) -> bool:

@@ -45,7 +45,7 @@ _STATES = frozenset(
 _VERBS_OF_USE = frozenset(
     {"use", "utilize", "utilise", "leverage", "adopt", "choose", "employ", "need", "recommend"}
 )
-_VERBS_OF_NAMING = frozenset({"call", "name"})
+_NAMED = frozenset({"called", "named", "appointed", "elected"})
 # "Ada joined the Chess Club" is no job.
 _CLUB = re.compile(
     r"\b(?:Club|Choir|Society|Association|Union|Party|Band|Orchestra|Church|Meetup|Gym|League)$"
@@ -147,7 +147,7 @@ class RelationReader(VerbPhraseReader):
         subjects, rule = self.find_subjects(verb)
         lemma = find_lemma(self.parsed.lowers[verb])
         is_passive = self._is_passive(verb)
-        if lemma in FORMS_OF_BE or (is_passive and lemma in _VERBS_OF_NAMING):
+        if lemma in FORMS_OF_BE or (is_passive and self.parsed.lowers[verb] in _NAMED):
             yield from self._read_copula(verb, subjects, rule)
             return
         phrases = list(self.read_phrase(verb, subjects))

@@ -28,9 +28,6 @@ _CLOSING_TOKENS = 4  # "A uses B - not" has more
 _BEFORE_CLOSING = frozenset({"-", "–", "—", "("})
 _OPENING_QUOTES = frozenset({'"', "“", "„", "«", "``"})
 _TITLE_TOKENS = 12
-_DUTIES = frozenset({"must", "should", "need", "ought"})
-_RANGES = frozenset({"to", "until", "till", "and", "through"})
-_FUTURE = frozenset({"will", "'ll", "’ll", "wo", "shall"})
 _EXCEPTIONS = frozenset({"but", "apart", "aside", "barring", "excluding"})
 _UNIVERSALS = frozenset({"all", "any", "every", "each"}) | {
     f"{quantifier}{noun}"
@@ -184,7 +181,8 @@ class SentenceForms:
         for section in ("nouns", "labels", "adjectives"):
             tokens = _LABEL_TOKENS if section == "labels" else _HEADING_TOKENS
             words = self.parsed.lowers[first : min(first + tokens, token)]
-            heading = words[: words.index(":")] if ":" in words else []
+            colon = next((i for i, word in enumerate(words) if word in {":", "):"}), 0)
+            heading = words[:colon]
             modalities = get_modalities(section)
             modality = next(filter(None, map(modalities.get, heading)), "")
             if modality and (modality != "past" or len(heading) == 1):  # "Old:"
@@ -207,6 +205,9 @@ class SentenceForms:
         is_open = "whether" not in self.parsed.lowers[first:end] and words[-3:-2] != ["it"]
         if text.endswith(" or not") and is_open:
             return "asked"
+        is_work = words[-1:] and words[-1] in get_words("works") and words[-3:-2] == ["in"]
+        if is_work:
+            return "supposed"  # "A works for B in the movie"
         tails = get_modalities("tails")
         if tail := next((tails[tail] for tail in tails if text.endswith(f" {tail}")), ""):
             return tail
@@ -248,6 +249,9 @@ class SentenceForms:
         dep, first = self.parsed.deps[verb], min((verb, *self.parsed.children[verb]))
         if dep == "conj":
             return "reported" if self.parsed.lowers[first - 1 : first + 1] == ["or", "so"] else ""
+        if dep == "advcl":
+            is_source = self.parsed.lowers[first] == "as"
+            return (is_source and self._read_source(verb)) or self.read_source_after(verb)
         is_inserted = "," in self.parsed.words[max(0, first - 1) : first + 1]
         if not (dep == "parataxis" or (dep == "ccomp" and is_inserted)) or any(
             self.parsed.deps[child] in _OBJECTS and self.parsed.lowers[child] != "it"
@@ -260,6 +264,25 @@ class SentenceForms:
         modality = modality or get_modalities("nouns").get(noun, "")  # "so the story goes"
         return modality if modality in {"reported", "supposed"} else ""
 
+    def _read_source(self, verb: int) -> str:
+        """Return what a clause about who said it tells: "as Bob claims", but "as I said"."""
+        subject = self.find_subject(verb)
+        if subject < 0 or self.parsed.lowers[subject] in {"i", "we", "you"}:
+            return ""
+        modality = get_modalities("verbs").get(self.parsed.lowers[verb], "")
+        is_claim = self.parsed.lowers[verb] in get_verb_forms("claims")
+        return modality if modality == "supposed" or is_claim else ""
+
+    def read_source_after(self, copula: int) -> str:
+        """Return what a clause says of the one before it: "at least that's what Bob says"."""
+        subject = self.find_subject(copula)
+        if self.parsed.lowers[copula] not in FORMS_OF_BE or subject < 0:
+            return ""
+        is_about = self.parsed.lowers[subject] in {"that", "this"}
+        modalities = get_modalities("verbs")
+        verbs = (i for i in self.parsed.children[copula] if "what" in self.list_cues(i))
+        return next((modalities.get(self.parsed.lowers[i], "") for i in verbs if is_about), "")
+
     def is_believed(self, subject: int) -> bool:
         """Return whether a remark follows a subject as an apposition: "Ada, Bob says, runs it"."""
         verbs = get_modalities("verbs")
@@ -269,43 +292,6 @@ class SentenceForms:
             and self.parsed.tags[child] in {"VBD", "VBZ", "VBP"}
             and verbs.get(self.parsed.lowers[child]) in {"reported", "supposed"}
             for child in self.parsed.children[subject]
-        )
-
-    def is_time_to_come(self, conjunction: int) -> bool:
-        """Return whether a clause in the present names a time to come: "once Ada joins X"."""
-        word = self.parsed.lowers[conjunction]
-        main = self.parsed.heads[self.parsed.heads[conjunction]]
-        is_soon = word == "as" and self.parsed.lowers[conjunction - 1 : conjunction] == ["soon"]
-        is_instruction = word == "before" and (
-            self.find_subject(main) < 0 or not self.list_cues(main).isdisjoint(_DUTIES)
-        )
-        if word in {"when", "after", "before"}:  # "When Ada joins X, we will be four"
-            is_request = self.parsed.heads[main] == main and self.is_imperative(main)
-            verbs = (main, *self.parsed.children[main])
-            is_future = any(not self.list_cues(i).isdisjoint(_FUTURE) for i in verbs)
-            is_instruction |= is_request or is_future
-        is_limit = word == "when" and self.parsed.lowers[conjunction - 1 : conjunction] == ["only"]
-        return is_soon or is_instruction or is_limit or word in {"once", "until", "till"}
-
-    def is_back_then(self, token: int) -> bool:
-        """Return whether a word names a time that is over: "back then", "as a child"."""
-        word, cues = self.parsed.lowers[token], self.list_cues(token)
-        if word == "as":
-            return not get_words("young_people").isdisjoint(cues)
-        is_back = "back" in cues or self.parsed.lowers[token - 1 : token] == ["back"]
-        return (word in {"then", "when"} and is_back) or word in get_words("first_stage")
-
-    def is_period(self, preposition: int) -> bool:
-        """Return whether a phrase limits a time: "for three years", "from 2010 to 2014"."""
-        word = self.parsed.lowers[preposition]
-        nouns = [i for i in self.parsed.children[preposition] if self.parsed.deps[i] == "pobj"]
-        if word == "for":
-            spans = get_words("spans_of_time")
-            return any(self.parsed.lowers[noun].removesuffix("s") in spans for noun in nouns)
-        return word in {"from", "between"} and any(
-            self.parsed.tags[noun] == "CD"
-            and not _RANGES.isdisjoint(self.parsed.lowers[noun + 1 : noun + 2])
-            for noun in nouns
         )
 
     def is_in_contract(self, conjunction: int, verb: int) -> bool:
