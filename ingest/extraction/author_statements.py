@@ -9,13 +9,17 @@ from collections.abc import Iterator, Sequence
 
 from mcp_context_persistence.ingest.extraction.author_clauses import (
     DEGREES,
-    DRUG,
     FORMS_OF_I,
     JOBS,
     POSSESSIVES,
     SAME_AS,
     STATES,
-    AuthorClauseReader,
+)
+from mcp_context_persistence.ingest.extraction.author_phrases import (
+    FAMILY,
+    AuthorPhraseReader,
+    is_on_drug,
+    is_put_on_drug,
 )
 from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
@@ -42,7 +46,7 @@ _OBJECT_RULES = {
 }
 
 _PRONOUNS = FORMS_OF_I | {"we", "We"}
-_FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur)\b")
+_FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur|me on)\b")
 # "Our director" leads others, too, but "our neighbor" is known to the author.
 _KINDS_OF_OUR = frozenset({"family_of", "knows", "marries", "lives_in", "migrates_to"})
 # What lasts, or is a fact about a life. What the author uses, does or thinks now is left out.
@@ -50,7 +54,7 @@ _KINDS = frozenset(
     {
         *("works_for", "lives_in", "comes_from", "moves_to", "studies_at", "owns", "marries"),
         *("family_of", "knows", "works_with", "manages", "leads", "member_of", "founds"),
-        *("plays_for", "migrates_to"),
+        *("plays_for", "migrates_to", "reports_to"),
     }
 )
 _KINDS_WITH_CONCEPTS = frozenset({"owns"})
@@ -64,10 +68,10 @@ _TELLING_WORDS = inflect_verbs(
             *("start", "launch", "lead", "head", "direct", "chair", "manage", "oversee"),
             *("supervise", "coordinate", "belong", "sit", "serve", "meet", "befriend", "know"),
             *("collaborate", "play", "prefer", "take", "base", "quit", "leave", "resign", "run"),
-            *("teach", "attend", "go", "cofound"),
+            *("teach", "attend", "go", "cofound", "drive", "freelance", "volunteer", "report"),
         }
     )
-) | {"married", "from", "member", *STATES, *JOBS, *DEGREES}
+) | {"married", "from", "member", "as", *STATES, *JOBS, *DEGREES}
 _LABELS_OF_NAMES = frozenset({"appos", "compound", "conj"})
 # "My sister is Anna Berg", "my boss is called Marcus Lind".
 _VERBS_BEFORE_NAMES = frozenset({"is", "'s", "’s", "was", "called", "named"})
@@ -103,6 +107,12 @@ def find_author_statements(
             parsed.starts, parsed.ends, parsed.words, parsed.tags, strict=True
         )
         if (word in _PRONOUNS or word in POSSESSIVES) and tag.startswith("PRP")
+    ] + [
+        EntityCandidate(
+            parsed.starts[token], parsed.ends[token], "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0
+        )
+        for token, word in enumerate(parsed.words)
+        if word == "me" and is_put_on_drug(parsed, token)
     ]
     all_spans = _add_spans(all_spans, author_spans)
     reader = _AuthorReader(parsed, all_spans)
@@ -123,28 +133,27 @@ def _may_tell(parsed: ParsedText) -> bool:
     """Return whether such a word is near an "I" or a "my", as in few texts."""
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
+        if word == "me" and is_put_on_drug(parsed, token):
+            return True
         relatives = (head, *parsed.children[head]) if word in _PRONOUNS else ()
         if any(
-            parsed.lowers[relative] in _TELLING_WORDS or _is_on_drug(parsed, relative)
+            parsed.lowers[relative] in _TELLING_WORDS or is_on_drug(parsed, relative)
             for relative in relatives
         ):
             return True
         if word in POSSESSIVES and (
-            parsed.lowers[head] == "name" or parsed.lowers[head] in NOUNS_FOR_PEOPLE
+            parsed.lowers[head] == "name"
+            or parsed.lowers[head] in NOUNS_FOR_PEOPLE
+            or parsed.lowers[head].removesuffix("s") in FAMILY
         ):
             return True
         if word in FORMS_OF_I and any(
-            parsed.deps[child] == "attr" and parsed.tags[child] == "NNP"
+            parsed.deps[child] == "attr"
+            and (parsed.tags[child] == "NNP" or parsed.lowers[child] in NOUNS_FOR_PEOPLE)
             for child in parsed.children[head]
         ):
             return True
     return False
-
-
-def _is_on_drug(parsed: ParsedText, token: int) -> bool:
-    return parsed.lowers[token] == "on" and any(
-        DRUG.fullmatch(parsed.lowers[child]) for child in parsed.children[token]
-    )
 
 
 def _find_relatives(parsed: ParsedText) -> Iterator[tuple[int, int]]:
@@ -183,7 +192,7 @@ def _add_spans(
     return sorted([*spans, *free])
 
 
-class _AuthorReader(AuthorClauseReader):
+class _AuthorReader(AuthorPhraseReader):
     """Reads what the author of one text says about themself."""
 
     def read(self) -> Iterator[RelationCandidate]:
@@ -200,6 +209,8 @@ class _AuthorReader(AuthorClauseReader):
             for token in range(first, end):
                 relations += self.find_own_statements(token, sentence)
                 relations += self._read_name(token, sentence)
+                relations += self.read_plural_relatives(token, sentence)
+                relations += self.read_treatment(token, sentence)
             yield from dict.fromkeys(relations)
 
     def find_new_objects(self) -> Iterator[tuple[int, int, str]]:
@@ -209,6 +220,12 @@ class _AuthorReader(AuthorClauseReader):
             for _, _, name in self._find_stated_names(token):
                 if self.mention_at[name] < 0 and self.parsed.tags[name] == "NNP":
                     yield self.find_first_of_compound(name), name, "person"
+            for name in self.find_names_of_relatives(token):
+                if self.mention_at[name] < 0:
+                    yield name, name, "person"
+            for drug in self.find_drugs(token):
+                if self.mention_at[drug] < 0:
+                    yield drug, drug, "concept"
 
     def _find_stated_names(self, token: int) -> Iterator[tuple[int, int, int]]:
         """Yield "is", "my" or "wife", and the name in "my name is Ada", "my wife's name is Ada"."""
@@ -252,6 +269,8 @@ class _AuthorReader(AuthorClauseReader):
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
         """Return the subjects of a verb; of one such as "lives", the author is none."""
+        if author := self.find_described_author(verb):
+            return author, CLAUSE_RULE
         subjects, rule = super().find_subjects(verb)
         if self.parsed.tags[verb] == "VBZ":
             subjects = [subject for subject in subjects if subject not in self.authors]
@@ -278,6 +297,8 @@ class _AuthorReader(AuthorClauseReader):
         )
 
     def _fits_end(self, kind: str, end: int) -> bool:
+        if kind == "reports_to":
+            return self.spans[end].type == "person"
         if kind in _KINDS_WITH_LOCATIONS:
             return self.spans[end].type == "location"
         return kind in _KINDS_WITH_CONCEPTS or self.spans[end].type != "concept"
