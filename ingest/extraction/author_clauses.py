@@ -283,7 +283,9 @@ class AuthorClauseReader(RelationReader):
         if self.parsed.lowers[noun] in _OBJECTS_OF_IDIOMS:
             return False
         labels = {self.parsed.deps[child] for child in self.parsed.children[noun]}
-        return kind == "plays" or labels.isdisjoint(_DETERMINERS)
+        is_whole = self.mention_at[noun] == self.mention_at[noun - 1] or "compound" not in labels
+        is_whole |= self.find_first_of_compound(noun) < noun  # no "tools" of "Bosch tools"
+        return is_whole and (kind == "plays" or labels.isdisjoint(_DETERMINERS))
 
     def _find_complements_of_be(self, token: int, verb: int) -> Iterator[OwnObject]:
         """Yield the nouns in "I'm from Ghana", "I'm on metformin", "I'm Beatriz"."""

@@ -9,20 +9,31 @@ from collections.abc import Iterator, Sequence
 
 from mcp_context_persistence.ingest.extraction.author_clauses import (
     DEGREES,
-    DRUG,
     FORMS_OF_I,
     JOBS,
     POSSESSIVES,
     SAME_AS,
     STATES,
-    AuthorClauseReader,
+)
+from mcp_context_persistence.ingest.extraction.author_phrases import (
+    FAMILY,
+    AuthorPhraseReader,
+    is_on_drug,
+    is_put_on_drug,
 )
 from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NOUNS_FOR_PEOPLE,
     SUBJECT_LABELS,
 )
-from mcp_context_persistence.ingest.extraction.noun_relations import SYMMETRIC_RELATIONS
+from mcp_context_persistence.ingest.extraction.instruction_vocabulary import (
+    OWN_THING,
+    POSSESSION,
+)
+from mcp_context_persistence.ingest.extraction.noun_relations import (
+    SYMMETRIC_RELATIONS,
+    Statement,
+)
 from mcp_context_persistence.ingest.extraction.relation_verbs import inflect_verbs
 from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS
 from mcp_context_persistence.ingest.extraction.results import (
@@ -42,7 +53,7 @@ _OBJECT_RULES = {
 }
 
 _PRONOUNS = FORMS_OF_I | {"we", "We"}
-_FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur)\b")
+_FIRST_PERSON = re.compile(r"\b(?:[Ii](?:m|ve|d)?|[Ww]e|[Mm]y|[Oo]ur|me on)\b")
 # "Our director" leads others, too, but "our neighbor" is known to the author.
 _KINDS_OF_OUR = frozenset({"family_of", "knows", "marries", "lives_in", "migrates_to"})
 # Lasting facts about a person. What the author uses, does or thinks now is left out.
@@ -50,10 +61,16 @@ _KINDS = frozenset(
     {
         *("works_for", "lives_in", "comes_from", "moves_to", "studies_at", "owns", "marries"),
         *("family_of", "knows", "works_with", "manages", "leads", "member_of", "founds"),
-        *("plays_for", "migrates_to"),
+        *("plays_for", "migrates_to", "reports_to"),
     }
 )
 _KINDS_WITH_CONCEPTS = frozenset({"owns"})
+_VERBS_OF_BUYING = frozenset({"buy", "purchase", "acquire"})
+_LASTING_GOODS = re.compile(
+    rf"\b(?:{POSSESSION}|{OWN_THING}|house|home|flat|apartment|cottage|cabin|farm|land|van|truck|"
+    r"motorbike|motorcycle|bicycle|caravan|cat|piano|guitar|violin|laptop|camera)\b",
+    re.IGNORECASE,
+)
 _KINDS_WITH_LOCATIONS = frozenset({"migrates_to", "moves_to", "comes_from"})
 _TELLING_WORDS = inflect_verbs(
     frozenset(
@@ -64,10 +81,10 @@ _TELLING_WORDS = inflect_verbs(
             *("start", "launch", "lead", "head", "direct", "chair", "manage", "oversee"),
             *("supervise", "coordinate", "belong", "sit", "serve", "meet", "befriend", "know"),
             *("collaborate", "play", "prefer", "take", "base", "quit", "leave", "resign", "run"),
-            *("teach", "attend", "go", "cofound"),
+            *("teach", "attend", "go", "cofound", "drive", "freelance", "volunteer", "report"),
         }
     )
-) | {"married", "from", "member", *STATES, *JOBS, *DEGREES}
+) | {"married", "from", "member", "as", *STATES, *JOBS, *DEGREES}
 _LABELS_OF_NAMES = frozenset({"appos", "compound", "conj"})
 # "My sister is Anna Berg", "my boss is called Marcus Lind".
 _VERBS_BEFORE_NAMES = frozenset({"is", "'s", "’s", "was", "called", "named"})
@@ -103,6 +120,12 @@ def find_author_statements(
             parsed.starts, parsed.ends, parsed.words, parsed.tags, strict=True
         )
         if (word in _PRONOUNS or word in POSSESSIVES) and tag.startswith("PRP")
+    ] + [
+        EntityCandidate(
+            parsed.starts[token], parsed.ends[token], "person", AUTHOR_RULE, Tier.NOUN_PHRASE, 1.0
+        )
+        for token, word in enumerate(parsed.words)
+        if word == "me" and is_put_on_drug(parsed, token)
     ]
     all_spans = _add_spans(all_spans, author_spans)
     reader = _AuthorReader(parsed, all_spans)
@@ -123,28 +146,27 @@ def _may_tell(parsed: ParsedText) -> bool:
     """Return whether the text needs a second pass: a telling word is near "I" or "my"."""
     for token, word in enumerate(parsed.words):
         head = parsed.heads[token]
+        if word == "me" and is_put_on_drug(parsed, token):
+            return True
         relatives = (head, *parsed.children[head]) if word in _PRONOUNS else ()
         if any(
-            parsed.lowers[relative] in _TELLING_WORDS or _is_on_drug(parsed, relative)
+            parsed.lowers[relative] in _TELLING_WORDS or is_on_drug(parsed, relative)
             for relative in relatives
         ):
             return True
         if word in POSSESSIVES and (
-            parsed.lowers[head] == "name" or parsed.lowers[head] in NOUNS_FOR_PEOPLE
+            parsed.lowers[head] == "name"
+            or parsed.lowers[head] in NOUNS_FOR_PEOPLE
+            or parsed.lowers[head].removesuffix("s") in FAMILY
         ):
             return True
         if word in FORMS_OF_I and any(
-            parsed.deps[child] == "attr" and parsed.tags[child] == "NNP"
+            parsed.deps[child] == "attr"
+            and (parsed.tags[child] == "NNP" or parsed.lowers[child] in NOUNS_FOR_PEOPLE)
             for child in parsed.children[head]
         ):
             return True
     return False
-
-
-def _is_on_drug(parsed: ParsedText, token: int) -> bool:
-    return parsed.lowers[token] == "on" and any(
-        DRUG.fullmatch(parsed.lowers[child]) for child in parsed.children[token]
-    )
 
 
 def _find_relatives(parsed: ParsedText) -> Iterator[tuple[int, int]]:
@@ -183,7 +205,7 @@ def _add_spans(
     return sorted([*spans, *free])
 
 
-class _AuthorReader(AuthorClauseReader):
+class _AuthorReader(AuthorPhraseReader):
     """Reads what the author of one text says about themself."""
 
     def read(self) -> Iterator[RelationCandidate]:
@@ -200,6 +222,8 @@ class _AuthorReader(AuthorClauseReader):
             for token in range(first, end):
                 relations += self.find_own_statements(token, sentence)
                 relations += self._read_name(token, sentence)
+                relations += self.read_plural_relatives(token, sentence)
+                relations += self.read_treatment(token, sentence)
             yield from dict.fromkeys(relations)
 
     def find_new_objects(self) -> Iterator[tuple[int, int, str]]:
@@ -209,6 +233,12 @@ class _AuthorReader(AuthorClauseReader):
             for _, _, name in self._find_stated_names(token):
                 if self.mention_at[name] < 0 and self.parsed.tags[name] == "NNP":
                     yield self.find_first_of_compound(name), name, "person"
+            for name in self.find_names_of_relatives(token):
+                if self.mention_at[name] < 0:
+                    yield name, name, "person"
+            for drug in self.find_drugs(token):
+                if self.mention_at[drug] < 0:
+                    yield drug, drug, "concept"
 
     def _find_stated_names(self, token: int) -> Iterator[tuple[int, int, int]]:
         """Yield "is", "my" or "wife", and the name in "my name is Ada", "my wife's name is Ada"."""
@@ -252,6 +282,8 @@ class _AuthorReader(AuthorClauseReader):
 
     def find_subjects(self, verb: int) -> tuple[list[int], str]:
         """Return the subjects of a verb; the author is never the subject of "lives"."""
+        if author := self.find_described_author(verb):
+            return author, CLAUSE_RULE
         subjects, rule = super().find_subjects(verb)
         if self.parsed.tags[verb] == "VBZ":
             subjects = [subject for subject in subjects if subject not in self.authors]
@@ -278,9 +310,19 @@ class _AuthorReader(AuthorClauseReader):
         )
 
     def _fits_end(self, kind: str, end: int) -> bool:
+        if kind == "reports_to":
+            return self.spans[end].type == "person"
         if kind in _KINDS_WITH_LOCATIONS:
             return self.spans[end].type == "location"
         return kind in _KINDS_WITH_CONCEPTS or self.spans[end].type != "concept"
+
+    def read_clause(
+        self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
+    ) -> Iterator[Statement]:
+        """Yield the relations of a verb; "I bought milk" says nothing that lasts."""
+        is_brief = lemma in _VERBS_OF_BUYING and self.spans[target].type == "concept"
+        if not is_brief or _LASTING_GOODS.search(self.get_text(target)):
+            yield from super().read_clause(lemma, preposition, subjects, target, rule)
 
     def _begin_with_author(self, relation: RelationCandidate) -> RelationCandidate:
         if relation.type in SYMMETRIC_RELATIONS and relation.target in self.authors:

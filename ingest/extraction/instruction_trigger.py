@@ -38,7 +38,8 @@ TRIGGER = re.compile(
         rf"speak|talk|(?:call|calling|to|address|addressing) me|anymore|"
         rf"i(?:[’']m| am|[’']ve been| have been) (?:\w+ ){{0,2}}(?:{DIET}|an? |training for|in my|"
         r"learning|based in)|treat me|i[’']?d (?:prefer|rather)|"
-        r"i (?:also )?(?:like|take|play|drive|study|major)|"
+        r"i (?:also |really |absolutely )?(?:like|love|take|play|drive|study|major)|"
+        r"better for (?:me|us)|unless (?:i|we)|we \w+ [^,.;?!]{2,40}, (?:not|never)|"
         rf"i(?:[’']ve)? (?:quit|stopped|gave up|given up)|i[’']ve (?:got|had)|with me|{HELPER}|"
         r"(?:explain|describe|teach) |cite|quote|suggest\w*|recommend\w*|apologi\w+|lectur\w+|"
         r"sugar-?coat\w*|always|double[- ]check|calls me|"
@@ -50,6 +51,7 @@ TRIGGER = re.compile(
         r"i (?:grew up|come from|am from|studied|have|suffer)|i[’']m (?:from|\d+|married|engaged)|"
         rf"my {OWN_THING}|my {KIN} (?:has|suffers|was|is|got)|diagnosed|my (?:name|birthday)[’']s|"
         r"(?:job|position|role) (?:at|with|for)|i(?:[’']ve)? (?:just |recently |finally )?started|"
-        r"i[’']d (?:prefer|rather|appreciate)|it would be|my (?:\w+ )?job|again)\b"
+        r"i[’']d (?:prefer|rather|appreciate)|it(?:[’']d| would) (?:be|help)|"
+        r"my (?:\w+ )?job|again)\b"
     )
 )

@@ -59,7 +59,8 @@ GENERAL = (
     r"the (?:words?|phrases?) \w+|"
     r"(?:every|each|any) (?:[\w-]+ ){1,3}you (?:make|write|give|send|mention|suggest|cite|use)|"
     r"when you (?:answer|reply|respond|write|talk|speak|explain)\b[^,.;]{0,40} me\b|"
-    r"(?:every|each) time you|at all times|by default|ever again|anymore)\b)"
+    r"(?:every|each) time you|at all times|by default|ever again|anymore|"
+    r"unless (?:i|we) (?:say|tell|ask|specify|request|write)\w*)\b)"
 )
 I_WANT = r"i(?:'d| would)? (?:want|like|need|expect|prefer)"
 TO_ASSISTANT = (
@@ -129,7 +130,7 @@ OCCUPATION = "|".join(
         - (get_words("kin_nouns") | get_words("passing_roles"))
     )
 )
-BEFORE_FACT = r"(?<!if )(?<!when )(?<!that )(?<!because )"
+BEFORE_FACT = r"(?<!if )(?<!when )(?<!that )(?<!not because )(?<!just because )"
 # Roles that last for years and are no occupation.
 LASTING_ROLE = (
     r"(?:beginner|novice|newbie|native speaker|night owl|early bird|morning person|introvert|"

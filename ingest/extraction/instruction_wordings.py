@@ -70,7 +70,14 @@ RULES = (
         r"(?:\byou (?:should|must|need to|have to|are to|shall)|\b(?:make|be) sure "
         rf"(?:to|you|that you)|\bremember to|{TO_ASSISTANT}|[,;]\s*(?:and |but )?please)"
         rf"\s+(?:always|never) {TASK_VERBS}\b|\bthat you (?:always|never) {TASK_VERBS}\b|"
-        rf"{OPENING}(?:don't|do not) ever {TASK_VERBS}\b",
+        rf"{OPENING}(?:don't|do not) ever {TASK_VERBS}\b|"
+        rf"[,;]\s*(?:so|and|but) (?:always|never) {TASK_VERBS}\b|"
+        # "Prices in euros, always", "we use tabs, not spaces"
+        rf"{OPENING}(?:all (?:the )?)?[\w-]+s (?:(?:should|must|have to) be )?(?:in|as|with) "
+        r"[^,?]{2,60}, always\W*$|"
+        rf"{OPENING}we (?:always )?{TASK_VERBS} (?!(?:it|that|this|them|him|her|you)\b)"
+        r"[^,.;?]{2,40}, (?:not|never) (?!(?:when|if|because|that|to|just|only|you)\b)"
+        r"[\w-]+(?: [\w-]+)?(?:\W*$|, )",
     ),
     _rule(
         "always",
@@ -183,8 +190,8 @@ RULES = (
         r"(?:in (?!by\b|before\b|on\b|time\b)|with(?:out)? |as |"
         r"short\b|brief\b|concise\b|simple\b)|"
         rf"(?:\bi'd prefer (?:it )?if you|\bi'd rather you) (?!(?:are|were|can|could)\b)\w|"
-        r"\b(?:i'd appreciate it|it would be (?:nice|great|good|better)) if you "
-        r"(?:always|never|only|didn't|don't|kept|stopped|used|wrote|answered)\b",
+        r"\b(?:i'd appreciate it|it(?:'d| would) (?:help(?: me)?|be (?:nice|great|good|better))) "
+        r"if you (?:always|never|only|didn't|don't|kept|stopped|used|wrote|answered|put)\b",
     ),
     _rule(
         "from now on",
@@ -226,7 +233,15 @@ RULES = (
         rf"\bi['’]?d (?:much )?rather (?:have|get|see|read) (?:(?:your |the |my )?\w+ in )?"
         rf"{STYLE}|\bi['’]d prefer (?!(?:to|the|this|that|it|if|an?|not)\b)(?:[\w-]+ ){{1,4}}"
         r"(?:over|rather than|instead of)\b|"
-        r"\bi (?:like|take) my (?:coffee|tea|steak|eggs?|toast|food) (?!and\b|too\b)\w",
+        r"\bi (?:like|take) my (?:coffee|tea|steak|eggs?|toast|food) (?!and\b|too\b)\w|"
+        r"\bi like my (?:answers|replies|summaries|explanations|examples|code|recipes|notes) "
+        r"(?:as|in|with(?:out)?|short|brief|simple|plain|to be)\b|"
+        r"\bi (?:really |absolutely )?(?:love|like|adore) "
+        r"(?!(?:the|th[ioe]s\w?|that|your|his|her|their|some|all|my|our|its?|how|what)\b)"
+        r"(?:[\w-]+ ){1,2}"
+        r"(?:food|cuisine|dishes|music|films|movies|novels|books|games|wine|beer|coffee|tea)\b|"
+        r"\b(?!\w+day\b)[a-z][\w -]{2,40} (?:are|works?) (?:much |far )?better for me\b"
+        r"(?! (?:to|today|now)\b)",
         is_clause=True,
     ),
     _rule(

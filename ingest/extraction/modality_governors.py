@@ -81,6 +81,8 @@ class GovernorReader(ComplementReader):
             self.parsed.deps[child] in _OBJECTS and child > head
             for child in self.parsed.children[head]
         )
+        # "My boss is Ada, she reports to Tim."
+        has_object |= self.parsed.lowers[head : head + 2] in (["report", "to"], ["reports", "to"])
         return (
             (has_object or not self.classify_complement(head, token))
             and self.find_subject(token) >= 0

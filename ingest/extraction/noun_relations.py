@@ -13,8 +13,8 @@ Statement = tuple[int, str, int, str]
 
 _APPOSITION_RULE = "parse:apposition"
 _PART_RULE = "parse:part"
-_POSSESSIVE_RULE = "parse:possessive"
-DESCRIPTION_RULES = frozenset({_APPOSITION_RULE, _PART_RULE, _POSSESSIVE_RULE})
+POSSESSIVE_RULE = "parse:possessive"
+DESCRIPTION_RULES = frozenset({_APPOSITION_RULE, _PART_RULE, POSSESSIVE_RULE})
 
 _PARENTS = frozenset({"company", "organization", "organisation", "firm", "group"})
 _ROLES = get_words("people_roles") | (get_words("person_nouns") - get_words("kin_nouns"))
@@ -189,7 +189,7 @@ class NounRelationReader(ClauseReader):
                 if kind is None or not self.is_plausible(name, kind, owner):
                     continue
                 ends = (owner, name) if kind in SYMMETRIC_RELATIONS else (name, owner)
-                yield ends[0], kind, ends[1], _POSSESSIVE_RULE
+                yield ends[0], kind, ends[1], POSSESSIVE_RULE
 
     def _find_named_roles(self, owner: int, noun: int) -> Iterator[tuple[int, int]]:
         """Yield the names and the nouns for them in a phrase with an owner.

@@ -22,8 +22,9 @@ _INTRODUCTIONS = [
         r"^(?=.*\b(?:this|that|these|the following|below|my|our|the)\s+(?:[\w-]+\s+)?"
         rf"{_FOREIGN_TEXT}).*[?.!][ \t]*\n[ \t]*\n",
         rf"^\W*(?:(?:please|can you|could you)\s+)?{_TEXT_WORK}[^:\n]{{0,80}}:\s",
-        r"^\W*(?:(?:please|can you|could you)\s+)?(?:write|tell|begin|start|continue|finish|act)\b"
-        rf"[^:\n]{{0,80}}\b(?:with|{_INVENTED_TEXT})\b[^:\n]{{0,40}}:\s",
+        r"^\W*(?:(?:please|can you|could you)\s+)?"
+        r"(?:write|draft|tell|begin|start|continue|finish|act)\b[^:\n]{0,80}\b"
+        rf"(?:with|(?:start|begin|open|say)(?:s|ing)|{_INVENTED_TEXT})\b[^:\n]{{0,40}}:\s",
     )
 ]
 # A line that announces the author's own rules.

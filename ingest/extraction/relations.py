@@ -165,7 +165,7 @@ class RelationReader(VerbPhraseReader):
             is_stored_object = not is_passive and kind in {"stored_in", "written_in"}
             if kind == "occurs_in" and direct_objects and not is_passive:
                 continue
-            yield from self._read_clause(
+            yield from self.read_clause(
                 lemma,
                 preposition,
                 direct_objects if is_stored_object else subjects,
@@ -175,10 +175,10 @@ class RelationReader(VerbPhraseReader):
         if is_passive:
             for agent in self.find_agents(verb):
                 if get_verb_relation(lemma, "by"):
-                    yield from self._read_clause(lemma, "by", subjects, agent, _PASSIVE_RULE)
+                    yield from self.read_clause(lemma, "by", subjects, agent, _PASSIVE_RULE)
                     continue
                 for patient in subjects:
-                    yield from self._read_clause(lemma, "", [agent], patient, _PASSIVE_RULE)
+                    yield from self.read_clause(lemma, "", [agent], patient, _PASSIVE_RULE)
 
     def _is_passive(self, verb: int) -> bool:
         is_participle = self.parsed.tags[verb] == "VBN" and self.parsed.deps[verb] == "acl"
@@ -187,9 +187,10 @@ class RelationReader(VerbPhraseReader):
             for child in self.parsed.children[verb]
         )
 
-    def _read_clause(
+    def read_clause(
         self, lemma: str, preposition: str, subjects: list[int], target: int, rule: str
     ) -> Iterator[Statement]:
+        """Yield the relations of a verb, or of a verb and a preposition, to a mention."""
         kind = get_verb_relation(lemma, preposition)
         if kind is None:
             if preposition:
@@ -226,7 +227,7 @@ class RelationReader(VerbPhraseReader):
                 lemma = find_lemma(self.parsed.lowers[child])
                 if lemma != self.parsed.lowers[child]:  # "is married to"
                     for target, preposition in self.find_objects(child):
-                        yield from self._read_clause(lemma, preposition, subjects, target, rule)
+                        yield from self.read_clause(lemma, preposition, subjects, target, rule)
 
     def _read_named_role(self, verb: int, attribute: int) -> Iterator[Statement]:
         """Yield what "the capital of Norway is Oslo" states."""
