@@ -33,6 +33,8 @@ def make_options(plugins: str) -> dict[str, str]:
         "dbms.usage_report.enabled": "false",
         "db.logs.query.enabled": "OFF",  # statements contain what users wrote
         "client.allow_telemetry": "false",
+        # In a young store, the statistics change all the time, and plans expire every ten seconds.
+        "dbms.cypher.min_replan_interval": "3m",
         # Else an orderly stop sleeps for ten seconds.
         "internal.dbms.bolt.netty_server_shutdown_quiet_period": "0",
         "db.tx_log.rotation.retention_policy": "2 files",
