@@ -149,8 +149,10 @@ class NounRelationReader(ClauseReader):
 
         For example: "sold it to Ada Holm from Oslo", "the owner of Acme in Oslo".
         """
+        if preposition == 0:
+            return False
         mention, head = self.mention_at[preposition - 1], self.parsed.heads[preposition]
-        if preposition == 0 or mention < 0 or self.mention_at[head] == mention:
+        if mention < 0 or self.mention_at[head] == mention:
             return False
         word, kind = self.parsed.lowers[preposition], self.spans[mention].type
         if kind == "person":
