@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -119,8 +120,19 @@ class ServerProcess:
         store.check_data()
         store.make_folders()
         store.remove_empty_id()
+        if not store.was_ready:
+            self._remove_unfinished_databases()
         Path(specification["native"]).mkdir(mode=0o700, parents=True, exist_ok=True)
         configuration.write(store, specification["options"])
+
+    def _remove_unfinished_databases(self) -> None:
+        """Remove the databases that a killed server had only begun to create.
+
+        Neo4j creates a missing database, but cannot open one that has its files and no log yet.
+        """
+        for database in self._store.data.glob("databases/*/"):
+            if not self._store.transaction_logs(database.name):
+                shutil.rmtree(database)
 
     def change_size(self, size: dict[str, str]) -> None:
         """Stop the process in order; the next one gets this heap and page cache."""

@@ -258,10 +258,20 @@ class Store:
                 "upgrade mcp-context-persistence."
             )
 
-    def write_mark(self) -> None:
-        """Mark the folder as a store of this version, which may change its data from now on."""
-        mark = {"format": FORMAT, "neo4j": NEO4J_VERSION, "has_data": self.has_data}
+    def write_mark(self, *, is_ready: bool = False) -> None:
+        """Mark the folder as a store of this version, which may change its data from now on.
+
+        Args:
+            is_ready: Whether a server is ready, so that clients may store data.
+        """
+        has_data = is_ready or (self.has_data and self.was_ready)
+        mark = {"format": FORMAT, "neo4j": NEO4J_VERSION, "has_data": has_data}
         replace_file(self.mark, json.dumps(mark))
+
+    @property
+    def was_ready(self) -> bool:
+        """Whether a server got ready on it, so that clients may have stored data."""
+        return bool(self._read_mark().get("has_data", True))
 
     @property
     def has_data(self) -> bool:
@@ -348,9 +358,9 @@ class Store:
             if not self.panicked.exists():
                 self.panicked.touch(mode=0o600)
 
-    def transaction_logs(self) -> list[Path]:
-        """Return the transaction logs of the database, without those of its checkpoints."""
-        return list((self.data / "transactions" / DATABASE).glob("neostore.transaction.db.*"))
+    def transaction_logs(self, database: str = DATABASE) -> list[Path]:
+        """Return the transaction logs of a database, without those of its checkpoints."""
+        return list((self.data / "transactions" / database).glob("neostore.transaction.db.*"))
 
     def read_state(self) -> State | None:
         """Return the state that the last run wrote, None where it cannot be read."""

@@ -212,7 +212,7 @@ class Supervisor:
         self._last_start = time.monotonic()
         self.store.panicked.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
-            self.store.write_mark()  # from now on, there must be data
+            self.store.write_mark(is_ready=True)  # from now on, there must be data
         self._publish("running")
         return None
 

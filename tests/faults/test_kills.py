@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import shutil
 import subprocess
 import time
 from functools import partial
@@ -17,6 +18,7 @@ from mcp_context_persistence.kg.local.store import Store
 from mcp_context_persistence.kg.schema import migrations
 from tests.faults import kills, writes
 from tests.faults.kills import VECTOR_SIZE, Killer, ask, check_files, check_schema, insist, opened
+from tests.faults.local_stores import QUICK, run
 from tests.graph.versions import make_old
 
 SEED = int(
@@ -76,6 +78,29 @@ def test_a_client_and_then_a_server_killed_while_a_fresh_store_is_opened(tmp_pat
     open_under_fire(folder, SEED)
     open_again(folder)
     local.stop(folder, force=True)
+
+
+@pytest.mark.parametrize("created", [["system"], ["system", "neo4j"]], ids=" and ".join)
+def test_a_server_killed_before_a_new_database_had_its_log(tmp_path, created):
+    """Neo4j creates first the files of a database, and then its log: it cannot open the former."""
+    folder = tmp_path / "store"
+    files = Store(folder)
+    files.prepare()
+    files.write_mark()
+    mark = files.mark.read_text()
+    local.attach(folder, settings=QUICK).close()
+    local.stop(folder, force=True)
+    files.mark.write_text(mark)  # the server was not ready yet
+    for database in files.data.glob("databases/*/"):
+        if database.name not in created:
+            shutil.rmtree(database)
+        if database.name not in created[:-1]:
+            shutil.rmtree(files.data / "transactions" / database.name)
+    for number in (1, 2):
+        with local.attach(folder, settings=QUICK) as attached:
+            run(attached, f"CREATE (:Kept {{id: {number}}})")
+            assert len(run(attached, "MATCH (n:Kept) RETURN n.id AS id")) == number
+        local.stop(folder, force=True)
 
 
 def test_a_server_killed_in_a_migration(store):

@@ -66,6 +66,24 @@ def test_a_server_does_not_start_without_the_data_that_it_had(process, tmp_path)
     assert process.java is None
 
 
+@pytest.mark.parametrize("was_ready", [False, True])
+def test_only_databases_of_a_store_whose_server_never_got_ready_are_created_again(
+    process, tmp_path, was_ready
+):
+    store = Store(tmp_path / "store")
+    store.write_mark(is_ready=was_ready)
+    for name in ("begun", "complete"):
+        (store.data / "databases" / name).mkdir(parents=True)
+        (store.data / "transactions" / name).mkdir(parents=True)
+    (store.data / "transactions" / "complete" / "neostore.transaction.db.0").touch()
+    for _ in range(2):
+        store.write_mark()  # by the next client
+        process.spawn()
+        process.kill()
+        assert (store.data / "databases" / "begun").exists() == was_ready
+        assert (store.data / "databases" / "complete").exists()
+
+
 def test_a_server_does_not_start_without_a_jar(process, jar):
     jar.unlink()
     with pytest.raises(DatabaseError, match=r"neo4j\.jar") as caught:
