@@ -46,13 +46,19 @@ class Graph:
 
 @pytest.fixture(params=["memory", "file"])
 def store(request, tmp_path):
-    if request.param == "memory":
-        return lambda group=A, entries=3, seconds=60.0: MemoryStore(
-            entries=entries, seconds=seconds
+    opened = []
+
+    def open_one(group=A, entries=3, seconds=60.0):
+        opened.append(
+            MemoryStore(entries=entries, seconds=seconds)
+            if request.param == "memory"
+            else FileStore(tmp_path / "cache", group=group, entries=entries, seconds=seconds)
         )
-    return lambda group=A, entries=3, seconds=60.0: FileStore(
-        tmp_path / "cache", group=group, entries=entries, seconds=seconds
-    )
+        return opened[-1]
+
+    yield open_one
+    for one in opened:
+        one.close()
 
 
 def test_an_answer_is_given_again_while_the_graph_is_in_the_same_state(store):
@@ -134,6 +140,8 @@ def test_a_file_is_shared_private_and_kept_apart_by_group(tmp_path):
     assert one.get(A) is None
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
+    for store in (one, other, foreign):
+        store.close()
 
 
 def test_a_file_that_is_no_cache_is_refused_and_a_link_not_followed(tmp_path):

@@ -175,6 +175,13 @@ class FileStore(CacheStore):
         )
         self._connection = self._open()
         self._process = os.getpid()
+        try:
+            self._create_table()
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _create_table(self) -> None:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = OFF")  # a lost cache is no loss
         self._connection.execute(
@@ -215,8 +222,9 @@ class FileStore(CacheStore):
                 value,
             )
             return self._run(
-                "DELETE FROM answers WHERE kin = ?1 AND key IN "
-                "(SELECT key FROM answers WHERE kin = ?1 ORDER BY until DESC LIMIT -1 OFFSET ?2)",
+                "DELETE FROM answers WHERE kin = ? AND key IN "
+                "(SELECT key FROM answers WHERE kin = ? ORDER BY until DESC LIMIT -1 OFFSET ?)",
+                self._group,
                 self._group,
                 self._entries,
             ).rowcount
