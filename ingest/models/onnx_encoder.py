@@ -1,7 +1,7 @@
 """Run models of the shape of MiniLM-L6 with ONNX Runtime, in 32-bit floats."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,19 +72,23 @@ class OnnxEncoder:
 
         Each is the mean of the last layer's tokens, of length one.
         """
-        width = max(map(len, tokens))
-        ids = np.zeros((len(tokens), width), np.int64)
-        mask = np.zeros((len(tokens), width), np.int64)
-        for row, token_ids in enumerate(tokens):
-            ids[row, : len(token_ids)] = token_ids
-            mask[row, : len(token_ids)] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        inputs = build_inputs(tokens)
         (states,) = self._session.run(None, inputs)
-        real_tokens = mask.astype(np.float32)
+        real_tokens = inputs["attention_mask"].astype(np.float32)
         sums = np.matmul(real_tokens[:, None, :], states)[:, 0]
         means = sums / real_tokens.sum(axis=1, keepdims=True)
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
         return np.asarray(means / lengths, np.float32)
+
+
+def build_inputs(tokens: Sequence[Sequence[int]]) -> dict[str, NDArray[np.int64]]:
+    """Return the model's inputs for a batch of texts, given the ids of each text's tokens."""
+    ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
+    mask = np.zeros_like(ids)
+    for row, token_ids in enumerate(tokens):
+        ids[row, : len(token_ids)] = token_ids
+        mask[row, : len(token_ids)] = 1
+    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
 
 
 def find_tokenizer(folder: Path) -> tuple[Path, int]:
@@ -101,6 +105,23 @@ def open_session(folder: Path, *, threads: int) -> "onnxruntime.InferenceSession
         folder: See `OnnxEncoder`.
         threads: Threads of the library; with 0 it chooses.
     """
+    if minilm.is_download(folder):
+        return create_session(str(folder / minilm.ONNX_FILE), {}, threads=threads)
+    weights = safetensors_file.read(folder / minilm.WEIGHTS_FILE)
+    used = {name: tensor for name, tensor in weights.items() if _is_used(name)}
+    return create_session(str(minilm.GRAPH_FILE), used, threads=threads)
+
+
+def create_session(
+    model: str | bytes, weights: Mapping[str, NDArray[np.float32]], *, threads: int
+) -> "onnxruntime.InferenceSession":
+    """Create a session of ONNX Runtime.
+
+    Args:
+        model: The path of an ONNX model, or the model itself.
+        weights: Those of a safetensors file that the model is to take from there.
+        threads: Threads of the library; with 0 it chooses.
+    """
     # Its import would start a thread for telemetry, without which a forked child cannot end.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import_package("onnxruntime")
@@ -111,17 +132,12 @@ def open_session(folder: Path, *, threads: int) -> "onnxruntime.InferenceSession
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = threads
     options.log_severity_level = ERRORS_ONLY
-    model = folder / minilm.ONNX_FILE
-    if not minilm.is_download(folder):
-        model, weights = minilm.GRAPH_FILE, safetensors_file.read(folder / minilm.WEIGHTS_FILE)
-        named = [
-            _prepare_weight(name, tensor) for name, tensor in weights.items() if _is_used(name)
-        ]
-        options.add_external_initializers(
-            [name for name, _ in named],
-            [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for _, tensor in named],
-        )
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    prepared = [_prepare_weight(name, tensor) for name, tensor in weights.items()]
+    # The library reads the values when the session is created, so they must live until then.
+    values = [onnxruntime.OrtValue.ortvalue_from_numpy(tensor) for _, tensor in prepared]
+    if values:
+        options.add_external_initializers([name for name, _ in prepared], values)
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def _is_used(name: str) -> bool:

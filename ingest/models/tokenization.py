@@ -56,6 +56,16 @@ class BertTokenizer:
         # fork, and gain 5 ms in 100 texts.
         return [self._truncating.encode(text).ids for text in texts]
 
+    def encode_with_spans(
+        self, texts: Sequence[str]
+    ) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """Return for each text the ids of `encode`, and the characters of each token.
+
+        The special tokens have empty spans.
+        """
+        encodings = [self._truncating.encode(text) for text in texts]
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+
     def find_tokens(self, text: str) -> Sequence[tuple[int, int]]:
         """Return the text's tokens as pairs of character positions."""
         spans: list[tuple[int, int]] = self._tokenizer.encode(
