@@ -17,10 +17,12 @@ from typing import Any
 from bench.datasets import labeled
 from bench.files import write_result
 from bench.quality import modality
+from bench.quality.name_training import NAME_FILES, leave_each_out, read_examples
 from bench.quality.poleo import measure_poleo
 from bench.quality.rule_counts import Counts, overlap, write_confidences
 from mcp_context_persistence.ingest.extraction.decision_cues import find_decision_sentences
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.ingest.extraction.name_scores import NameScorer
 from mcp_context_persistence.ingest.models import spacy_pipeline
 from mcp_context_persistence.kg.identifiers import build_entity_id
 from mcp_context_persistence.kg.text.stemming import stem
@@ -39,11 +41,15 @@ _OTHER = ("product", "event", "work", "law", "language", "group")
 _STRICT_ON_CHAT = ("code:", "cue:", "command:")
 
 
-def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str, Any]:
-    """Compare exact spans of people, organizations and places with spaCy's recognizer alone."""
+def measure_names(data: Path, counts: Counts) -> dict[str, Any]:
+    """Compare exact spans of people, organizations and places with spaCy's recognizer alone.
+
+    The weights that score names are learned again for each set, without it.
+    """
     nlp = spacy_pipeline.load("en_core_web_sm").nlp
     report: dict[str, Any] = {}
-    for name in ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll"):
+    weights = dict(leave_each_out(read_examples(data)))
+    for name in NAME_FILES:
         path = data / "ner" / name
         if not path.exists():
             print(f"skipped, not in the data folder: ner/{name}")
@@ -60,6 +66,7 @@ def measure_names(data: Path, extractor: Extractor, counts: Counts) -> dict[str,
                 }
                 for doc in nlp.pipe(texts)
             ]
+        extractor = Extractor(scorer=NameScorer(weights=weights[name]))
         ours = []
         for document, extraction in zip(documents, extractor.extract(texts), strict=True):
             ours.append({(m.start, m.end, m.type) for m in extraction.mentions if m.type in _CORE})
@@ -282,7 +289,7 @@ def main() -> None:
     options = parser.parse_args()
     extractor, counts = Extractor(), Counts()
     report = {
-        "names": measure_names(options.data, extractor, counts),
+        "names": measure_names(options.data, counts),
         "excerpts": measure_excerpts(options.data, extractor, counts),
         "decisions": measure_decisions(options.data),
         "own": measure_own("sentences.txt", extractor, counts),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby, islice
+from itertools import compress, groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,6 +22,7 @@ from mcp_context_persistence.ingest.extraction.mentions import (
     select_candidates,
 )
 from mcp_context_persistence.ingest.extraction.name_patterns import find_name_patterns
+from mcp_context_persistence.ingest.extraction.name_scores import NameScorer
 from mcp_context_persistence.ingest.extraction.name_types import (
     find_unlabeled_names,
     retype_names,
@@ -116,6 +117,7 @@ class Extractor:
         *,
         recognizer: "GlinerRecognizer | None" = None,
         language: str | None = None,
+        scorer: NameScorer | None = None,
     ) -> None:
         """Keep the settings; nothing is loaded.
 
@@ -123,11 +125,12 @@ class Extractor:
             model: A spaCy pipeline.
             recognizer: A second recognizer of names.
             language: The code of the language of all texts; recognized in each where it is None.
+            scorer: Scores the words of names; by default one that may download its model.
         """
         self.model, self.language = model, language
         self.model_used: str | None = None
         self.substituted = False
-        self._recognizer = recognizer
+        self._recognizer, self._scorer = recognizer, scorer or NameScorer()
         self._parser = registry.Lazy(
             self._load, lambda loaded: spacy_pipeline.weight_bytes(loaded[0])
         )
@@ -219,39 +222,38 @@ class Extractor:
         self, texts: Sequence[str], batch: list[tuple[int, Segment]], patterns: UserPatterns | None
     ) -> list[_Part]:
         try:
+            are_understood = [
+                is_understood(segment.text, self.model, self.language) for _, segment in batch
+            ]
             parsed_texts = self._parse([segment.text for _, segment in batch])
+            scored = iter(self._scorer.score(list(compress(parsed_texts, are_understood))))
+            parsed_texts = [
+                next(scored) if reads_grammar else parsed
+                for parsed, reads_grammar in zip(parsed_texts, are_understood, strict=True)
+            ]
             recognized = (
                 self._recognizer.find_names(parsed_texts)
                 if self._recognizer
                 else [[]] * len(parsed_texts)
             )
             return [
-                self._read_segment(index, segment, texts[index], parsed, patterns, names)
-                for (index, segment), parsed, names in zip(
-                    batch, parsed_texts, recognized, strict=True
+                _read_segment(
+                    index,
+                    segment,
+                    texts[index],
+                    parsed,
+                    patterns,
+                    names,
+                    reads_grammar=reads_grammar,
+                )
+                for (index, segment), parsed, names, reads_grammar in zip(
+                    batch, parsed_texts, recognized, are_understood, strict=True
                 )
             ]
         except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
             raise NLPError(
                 "spaCy failed on a text; see the cause.", retryable=bool(describe_exhaustion(error))
             ) from error
-
-    def _read_segment(
-        self,
-        index: int,
-        segment: Segment,
-        text: str,
-        parsed: ParsedText,
-        patterns: UserPatterns | None,
-        names: Sequence[EntityCandidate],
-    ) -> _Part:
-        reads_grammar = is_understood(segment.text, self.model, self.language)
-        spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
-        mentions, relations = build_results(parsed, segment, text, patterns, spans)
-        if not reads_grammar:
-            return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
-        author = NO_STATEMENTS if segment.cells else read_author(parsed, segment, text, spans)
-        return _Part(index, mentions, relations, reads_grammar, author)
 
     def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
         # The memory zone forgets words that only these texts have.
@@ -273,6 +275,24 @@ def _split(text: str, data: _Data) -> Iterator[Segment]:
     yield from split_into_segments(text, data.spans)
     if data.values:
         yield join_values(text, data.values)
+
+
+def _read_segment(
+    index: int,
+    segment: Segment,
+    text: str,
+    parsed: ParsedText,
+    patterns: UserPatterns | None,
+    names: Sequence[EntityCandidate],
+    *,
+    reads_grammar: bool,
+) -> _Part:
+    spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
+    mentions, relations = build_results(parsed, segment, text, patterns, spans)
+    if not reads_grammar:
+        return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
+    author = NO_STATEMENTS if segment.cells else read_author(parsed, segment, text, spans)
+    return _Part(index, mentions, relations, reads_grammar, author)
 
 
 def _select_spans(

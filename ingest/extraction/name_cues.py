@@ -40,6 +40,13 @@ _CONTACT_VERBS = get_words("contact_verbs")
 _ADDRESSING_VERBS = frozenset({"ask", "tell"})  # firms are asked, too: "Ask Siemens"
 _KIN = get_words("kin_nouns")
 _PERSON_NOUNS = get_words("person_nouns") | get_words("people_roles") | _KIN
+_BELONGINGS_OF_FIRMS = frozenset(
+    {
+        *("menu", "app", "website", "api", "customers", "employees", "staff", "shares"),
+        *("headquarters", "revenue", "earnings", "shareholders", "ceo", "cto", "cfo"),
+    }
+)
+_SERVICE_VERBS = inflect_verbs(frozenset({"drive", "deliver", "fly", "freelance", "consult"}))
 _HEADS_OF_PLACES = frozenset({"mayor", "governor", "king", "queen", "bishop", "emperor"})
 _JOBS = frozenset({"job", "role", "career", "internship", "interview"})
 _ORGANIZATION_NOUNS = get_words("organization_nouns")
@@ -143,6 +150,18 @@ def _read_word_before(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
         yield "location", STRONG
 
 
+def _read_role(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
+    """Yield a person for "Our accountant, Ines Moreau, works there"."""
+    words = parsed.lowers[max(0, first - 5) : first]
+    if (
+        len(words) > 2
+        and words[-1] == ","
+        and words[-2] in _PERSON_NOUNS
+        and not _ARTICLES.isdisjoint(words[:-2])
+    ):
+        yield "person", STRONG
+
+
 def _read_description(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
     """Yield what a description after the name says: ", my brother," or "(CFO)"."""
     size = len(parsed.words)
@@ -170,11 +189,15 @@ def _read_description(parsed: ParsedText, first: int, end: int) -> Iterator[tupl
 
 
 def _read_possessed(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
-    """Yield what the name owns: "Mirek's lawyer"."""
+    """Yield what the name owns: "Mirek's lawyer", "Nando's menu"."""
     if parsed.words[end : end + 1] and parsed.words[end] in _POSSESSIVES:
         owned = parsed.heads[end - 1]
         if parsed.lowers[owned] in _KIN | get_words("people_belongings"):
             yield "person", STRONG
+        elif parsed.lowers[owned] in _BELONGINGS_OF_FIRMS:
+            yield "organization", STRONG
+    elif parsed.words[end - 1] in _POSSESSIVES:
+        yield "organization", STRONG  # "lunch at Nando's"
 
 
 def _read_label(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str, float]]:
@@ -257,13 +280,25 @@ def _read_clause(parsed: ParsedText, first: int, end: int) -> Iterator[tuple[str
         dep, verb = parsed.deps[verb], parsed.heads[verb]
     if dep == "nsubj" and parsed.tags[verb].startswith("VB"):
         yield from _read_action(parsed, verb)
-    elif dep == "dobj" and parsed.lowers[verb] in {"join", "joins", "joined", "joining"}:
-        yield "organization", STRONG if end - first == 1 else FAIR
-    elif dep == "dobj" and parsed.lowers[verb] in _inflect("contact_verbs"):
-        yield "person", FAIR
+    elif dep == "dobj" and (cue := _read_object(parsed, verb, is_word=end - first == 1)):
+        yield cue
     elif dep in {"dobj", "nsubjpass"} and parsed.lowers[verb] in _inflect("software_verbs"):
         yield "technology", WEAK
     yield from _read_preposition(parsed, head)
+
+
+def _read_object(parsed: ParsedText, verb: int, *, is_word: bool) -> tuple[str, float] | None:
+    """Return what a verb says about its object: "joined Acme", "left Leeds at noon"."""
+    lower = parsed.lowers[verb]
+    if lower in {"join", "joins", "joined", "joining"}:
+        return "organization", STRONG if is_word else FAIR
+    if lower in {"own", "owns", "owned"}:
+        return "organization", FAIR
+    if lower in {"leave", "leaves", "left", "leaving"} and any(
+        parsed.lowers[child] == "at" for child in parsed.children[verb]
+    ):
+        return "location", FAIR
+    return ("person", FAIR) if lower in _inflect("contact_verbs") else None
 
 
 def _read_action(parsed: ParsedText, verb: int) -> Iterator[tuple[str, float]]:
@@ -293,6 +328,8 @@ def _read_preposition(parsed: ParsedText, head: int) -> Iterator[tuple[str, floa
     if dep != "pobj":
         return
     word, governor = parsed.lowers[preposition], parsed.heads[preposition]
+    if word == "at" and parsed.deps[governor] == "dobj":
+        governor = parsed.heads[governor]  # "studied physics at Heidelberg"
     verb = parsed.lowers[governor]
     if word == "of" and verb in _HEADS_OF_PLACES:
         yield "location", STRONG
@@ -312,7 +349,9 @@ def _weigh_employer(preposition: str, word: str) -> float:
     """Return how much a preposition and the word before it show an employer, 0.0 for nothing."""
     if preposition in {"for", "at", "with", "by"} and word in _inflect("employment_verbs"):
         return STRONG if preposition in {"for", "at"} else WEAK
-    if preposition in {"at", "for"} and word in _JOBS:
+    if (preposition in {"at", "for"} and word in _JOBS) or (
+        preposition == "for" and word in _SERVICE_VERBS
+    ):
         return STRONG
     return FAIR if preposition in {"of", "at"} and word in _PERSON_NOUNS - _KIN else 0.0
 
@@ -327,6 +366,7 @@ def _find_head(parsed: ParsedText, first: int, end: int) -> int:
 _CUES: tuple[Callable[[ParsedText, int, int], Iterator[tuple[str, float]]], ...] = (
     _read_own_words,
     _read_word_before,
+    _read_role,
     _read_description,
     _read_possessed,
     _read_label,

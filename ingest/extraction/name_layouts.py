@@ -17,6 +17,7 @@ from mcp_context_persistence.ingest.extraction.results import (
 )
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
+_TAGS_OF_CLAUSES = frozenset({"VBD", "VBZ", "VBP", "MD", "TO"})
 _PARENTHESIS_RULE, _SIGNATURE_RULE = "layout:parenthesis", "layout:signature"
 _RELATIONS = {
     ("person", "organization"): "works_for",
@@ -146,7 +147,7 @@ class _LayoutReader:
                 return
             for token in range(line.first, line.end):
                 mention, kind = self._mention_at[token], self._get_kind(token)
-                if self._parsed.tags[token] in {"VBD", "VBZ", "VBP", "MD"} and mention < 0:
+                if self._parsed.tags[token] in _TAGS_OF_CLAUSES and mention < 0:
                     return
                 lower = self._parsed.lowers[token]
                 is_card = is_card or lower in _ROLES

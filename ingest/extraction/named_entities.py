@@ -55,7 +55,9 @@ _PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
 _PARENTHESES = frozenset("()")
 _DASHES = frozenset({"-", "--"})
 # Articles of other languages, without those that names begin with, such as "Le" and "La".
-_ARTICLES = frozenset({"das", "der", "die", "een", "ein", "eine", "het", "las", "los", "une"})
+FOREIGN_ARTICLES = frozenset(
+    {"das", "der", "die", "een", "ein", "eine", "het", "las", "los", "une"}
+)
 _FINAL_DOT = re.compile(r"(?:\b[A-Z]|Inc|Corp|Ltd|Co|Jr|Sr|Bros)\.$")
 
 
@@ -179,7 +181,7 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
     if kind == "organization":
         end = find_name_end(parsed, end)
     if kind == "person" and (
-        parsed.lowers[first] in _ARTICLES
+        parsed.lowers[first] in FOREIGN_ARTICLES
         or (end - first == 1 and first and parsed.lowers[first - 1] == "the")
     ):
         return []  # The name of a person has no article.

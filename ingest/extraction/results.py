@@ -6,6 +6,9 @@ from enum import IntEnum
 from operator import attrgetter
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mcp_context_persistence.kg.identifiers import build_entity_id
 
 ASSERTED, POSITIVE = "asserted", "positive"
@@ -252,6 +255,8 @@ class ParsedText(NamedTuple):
             recognized.
         term_spans: First token, one past the last, type, and whether it is unambiguous, of the
             known software terms.
+        name_scores: How likely each token is in a name of a type, ``(tokens, classes)``, see
+            `ingest.extraction.name_scores`; None where no token is, or the model is missing.
     """
 
     text: str
@@ -266,3 +271,4 @@ class ParsedText(NamedTuple):
     sentences: list[tuple[int, int]]
     entity_spans: list[tuple[int, int, str]]
     term_spans: list[tuple[int, int, str, bool]]
+    name_scores: NDArray[np.float32] | None = None

@@ -31,15 +31,28 @@ def shared_extractor(
     gliner_model: str | None,
     gliner_labels: tuple[str, ...],
     language: str | None,
+    embedding_model: str,
 ) -> "Extractor":
-    """Return the process's extractor for these models and types, and this language of texts."""
+    """Return the process's extractor for these models and types, and this language of texts.
+
+    Args:
+        model: A spaCy pipeline.
+        gliner_model: A second recognizer of names.
+        gliner_labels: The types that it looks for besides the usual ones.
+        language: The code of the language of all texts.
+        embedding_model: Where this is the default one, which also scores names, it is downloaded
+            if it is not here.
+    """
     from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
     from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.extraction.name_scores import NameScorer  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.models import minilm  # noqa: PLC0415 - slow to import
 
     return Extractor(
         model,
         recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None,
         language=language,
+        scorer=NameScorer(may_download=minilm.is_name(embedding_model)),
     )
 
 
@@ -78,7 +91,11 @@ class LanguageModels:
             self._types.check((), map(identifiers.build_label, labels))
             self._are_labels_checked = True
         return shared_extractor(
-            config.spacy_model, config.gliner_model, labels, config.text_language
+            config.spacy_model,
+            config.gliner_model,
+            labels,
+            config.text_language,
+            config.sentence_transformer_model,
         )
 
     @property

@@ -106,7 +106,13 @@ class ModelPreload:
     def _load_extractor(self) -> None:
         config = self._config
         if not config.gliner_model:
-            shared_extractor(config.spacy_model, None, (), config.text_language).load()
+            shared_extractor(
+                config.spacy_model,
+                None,
+                (),
+                config.text_language,
+                config.sentence_transformer_model,
+            ).load()
 
 
 _preloads: "weakref.WeakSet[ModelPreload]" = weakref.WeakSet()

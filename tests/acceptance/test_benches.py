@@ -50,6 +50,7 @@ OTHER_BENCHES = {
     "bench.quality.modality": [MODALITY, "--errors"],
     "bench.quality.entity_resolution": [DATA],
     "bench.quality.learn_records": [DATA],
+    "bench.quality.name_training": [DATA],
     "bench.required": [DATA, "--only"],
 }
 # These start and stop servers of their own.

@@ -1,0 +1,161 @@
+"""Learn the weights that score names: ``python -m bench.quality.name_training DATA [--write]``.
+
+The sentences are those of the three sets for names in DATA and the development half of our own
+messages. Prints how many names each set has, and F1 of the scores alone on each set with weights
+that were learned without it. `--write` writes the weights that were learned from all of them to
+``ingest/extraction/name_weights.npz``.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from bench.datasets import labeled
+from bench.files import ROOT
+from mcp_context_persistence.ingest.extraction.data_shapes import find_data
+from mcp_context_persistence.ingest.extraction.name_scores import CLASSES, WEIGHTS_FILE, NameScorer
+from mcp_context_persistence.ingest.extraction.parsing import (
+    build_term_matcher,
+    convert_doc,
+    make_doc,
+)
+from mcp_context_persistence.ingest.extraction.results import ParsedText
+from mcp_context_persistence.ingest.extraction.segmentation import split_into_segments
+from mcp_context_persistence.ingest.models import spacy_pipeline
+
+NAME_FILES = ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll")
+_OWN_FILES = ("messages_chat_code_dev.jsonl", "messages_notes_tool_dev.jsonl")
+_CLASSES_BY_LABEL = {"work": "other", "project": "other", "library": "technology"}
+_INVERSE_PENALTY = 0.003
+_SEED = 0
+
+Floats = NDArray[np.float32]
+
+
+class Examples(NamedTuple):
+    """The words of a set: ``(words, features)``, and the index of the class of each word."""
+
+    features: Floats
+    classes: NDArray[np.int64]
+
+
+def read_examples(data: Path) -> dict[str, Examples]:
+    """Return the words of each set that DATA has, and of our own messages ("own")."""
+    scorer = NameScorer()
+    sets = {
+        name: list(labeled.tagged(data / "ner" / name))
+        for name in NAME_FILES
+        if (data / "ner" / name).exists()
+    }
+    sets["own"] = [
+        document
+        for name in _OWN_FILES
+        for document in _read_messages(ROOT / "bench" / "data" / name)
+    ]
+    return {name: _build_examples(documents, scorer) for name, documents in sets.items()}
+
+
+def _read_messages(path: Path) -> Iterator[labeled.Labeled]:
+    """Yield the prose of our own messages, with the places of the labeled names."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        message = json.loads(line)
+        names = sorted(message["entities"], key=lambda entity: -len(entity["name"]))
+        for segment in split_into_segments(message["text"], find_data(message["text"])):
+            taken = bytearray(len(segment.text))
+            spans = set()
+            for entity in names:
+                name, start = entity["name"], -1
+                while (start := segment.text.find(name, start + 1)) >= 0:
+                    end = start + len(name)
+                    if not any(taken[start:end]):
+                        taken[start:end] = b"\1" * len(name)
+                        spans.add((start, end, entity["type"]))
+            yield labeled.Labeled(segment.text, spans, [])
+
+
+def _build_examples(documents: Sequence[labeled.Labeled], scorer: NameScorer) -> Examples:
+    nlp = spacy_pipeline.load(spacy_pipeline.DEFAULT).nlp
+    matcher = build_term_matcher(nlp)
+    docs = nlp.pipe(make_doc(nlp, document.text) for document in documents)
+    parsed = [
+        convert_doc(doc, document.text, matcher)
+        for doc, document in zip(docs, documents, strict=True)
+    ]
+    rows, classes = list[Floats](), list[int]()
+    for index, first, features in scorer.read_features(parsed):
+        labels = [
+            _find_class(parsed[index], token, documents[index])
+            for token in range(first, first + len(features))
+        ]
+        known = [row for row, label in enumerate(labels) if label >= 0]
+        rows.append(features[known])
+        classes += [labels[row] for row in known]
+    return Examples(np.vstack(rows), np.array(classes))
+
+
+def _find_class(text: ParsedText, token: int, document: labeled.Labeled) -> int:
+    """Return the class of a token, -1 for types that the weights do not know, such as files."""
+    for start, end, kind in document.spans:
+        if start <= text.starts[token] < end:
+            name = _CLASSES_BY_LABEL.get(kind, kind)
+            return CLASSES.index(name) if name in CLASSES else -1
+    return 0
+
+
+def learn(examples: Sequence[Examples]) -> Floats:
+    """Return the weights that were learned from some sets, ``(features + 1, classes)``."""
+    features = np.vstack([part.features for part in examples])
+    classes = np.concatenate([part.classes for part in examples])
+    mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
+    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=200, random_state=_SEED)
+    model.fit((features - mean) / deviation, classes)
+    weights = np.zeros((features.shape[1] + 1, len(CLASSES)), np.float32)
+    weights[-1] = -30.0  # of classes without an example
+    slopes = model.coef_.T / deviation[:, None]
+    weights[:-1, model.classes_] = slopes
+    weights[-1, model.classes_] = model.intercept_ - mean @ slopes
+    return weights
+
+
+def leave_each_out(examples: dict[str, Examples]) -> Iterator[tuple[str, Floats]]:
+    """Yield each set's name, with the weights that were learned from the others."""
+    for name in examples:
+        yield name, learn([part for other, part in examples.items() if other != name])
+
+
+def measure_words(examples: Examples, weights: Floats) -> float:
+    """Return F1 of the words in names of people, organizations and places."""
+    predicted = (examples.features @ weights[:-1] + weights[-1]).argmax(axis=1)
+    core = {CLASSES.index(kind) for kind in ("person", "organization", "location")}
+    is_found, is_labeled = (np.isin(values, list(core)) for values in (predicted, examples.classes))
+    right = int((is_found & (predicted == examples.classes)).sum())
+    return 2 * right / max(1, int(is_found.sum() + is_labeled.sum()))
+
+
+def main() -> None:
+    """Learn the weights, and print how they do on the sets that they were not learned from."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--write", action="store_true")
+    options = parser.parse_args()
+    examples = read_examples(options.data)
+    for name, weights in leave_each_out(examples):
+        part = examples[name]
+        print(
+            f"{name}: {len(part.classes)} words, {int((part.classes > 0).sum())} in names, "
+            f"F1 without this set {measure_words(part, weights):.3f}"
+        )
+    if options.write:
+        np.savez_compressed(WEIGHTS_FILE, weights=learn(list(examples.values())))
+
+
+if __name__ == "__main__":
+    main()
