@@ -52,6 +52,17 @@ _ADDRESS = re.compile(
     rf"(?: (?:d[aeiou]s?|del|della|des|du|la|le|les|el|los|las|y|e|{_CAPITAL}[\w'’-]*))"
     rf"{{0,3}} {_CAPITAL}[\w'’-]*)(?!\w)"
 )
+_INITIALS = re.compile(
+    rf"(?<![\w.’'-])(?P<name>(?:{_CAPITAL}\. ?){{1,2}}"
+    rf"(?P<surname>{_CAPITAL}[\w’']+(?:-{_CAPITAL}\w+)?))(?![\w-]|\.\w)"
+)
+# "Plan B. Deploy it", "vitamin C. Apples have it"
+_NOUNS_BEFORE_LETTERS = frozenset(
+    {
+        *("plan", "option", "vitamin", "hepatitis", "type", "grade", "class", "group", "team"),
+        *("room", "gate", "hall", "line", "part", "section", "appendix", "annex", "version"),
+    }
+)
 _NOT_PRODUCTS = get_words("words_before_numbers") | get_words("words_around_name")
 
 
@@ -66,6 +77,12 @@ def find_name_patterns(text: str) -> Iterator[EntityCandidate]:
     for match in _QUOTED.finditer(text):
         if _is_title(match["title"]):
             yield EntityCandidate(*match.span("title"), "work", "form:title", Tier.NAMED_ENTITY)
+    for match in _INITIALS.finditer(text):
+        before = text[max(0, match.start() - 20) : match.start()].split()[-1:]
+        if match["surname"].lower() not in _NOT_IN_FIRMS and _NOUNS_BEFORE_LETTERS.isdisjoint(
+            word.lower() for word in before
+        ):
+            yield EntityCandidate(*match.span("name"), "person", "form:initials", Tier.NAMED_ENTITY)
     for match in _MODEL.finditer(text):
         words = match["name"].lower().split()
         if _NOT_PRODUCTS.isdisjoint(words[:-1]) and words[-2] not in list_term_lowers():

@@ -208,11 +208,14 @@ def _trim_entity_span(parsed: ParsedText, first: int, end: int, kind: str) -> li
 
 
 def _trim_end(parsed: ParsedText, first: int, end: int, kind: str) -> int:
-    """Return the end of a name without "'s" and "and".
+    """Return the end of a name without "'s", "and" and prepositions: "Hetzner in".
 
     A genitive that no noun follows is a part of the name of a firm: "lunch at Nando's".
     """
-    while first < end and parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}:
+    while first < end and (
+        parsed.lowers[end - 1] in {"'s", "’s", "'", "and", "&"}
+        or (parsed.tags[end - 1] in {"IN", "TO"} and parsed.words[end - 1].islower())
+    ):
         end -= 1
     is_in_name = (
         first < end < len(parsed.words)

@@ -220,3 +220,30 @@ def test_data_and_headings_are_no_names(extractor: Extractor, text: str, signs: 
 )
 def test_spellings_of_one_name_have_no_relation(extractor: Extractor, text: str) -> None:
     assert not read(extractor, text).relations
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Present: A. Szymańska, B. Oduya, Chen Wei.", {"A. Szymańska", "B. Oduya", "Chen Wei"}),
+        ("Sync with A. Szymańska and P. Nowak tomorrow.", {"A. Szymańska", "P. Nowak"}),
+        ("Call J. R. Osei-Bonsu about the lease.", {"J. R. Osei-Bonsu"}),
+        ("The draft by M. Oltmanns is ready.", {"M. Oltmanns"}),
+    ],
+)
+def test_initials_belong_to_a_name(extractor, text, names):
+    found = read(extractor, text).mentions
+    assert names <= {mention.name for mention in found if mention.type == "person"}
+
+
+def test_a_letter_at_the_end_of_a_sentence_is_no_initial(extractor):
+    mentions = read(extractor, "We go with plan B. Deploy it today.").mentions
+    assert not [mention for mention in mentions if ". " in mention.name]
+
+
+def test_a_preposition_ends_no_name(extractor):
+    text = (
+        "Our cluster runs on Hetzner in Falkenstein and the chart was written by Matteo, who left."
+    )
+    names = {mention.name for mention in read(extractor, text).mentions}
+    assert {"Hetzner", "Falkenstein", "Matteo"} <= names
