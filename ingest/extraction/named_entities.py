@@ -54,7 +54,7 @@ _JOINTS = frozenset({"and", "or", "to"})
 _PLACE_PREPOSITIONS = frozenset({"in", "from", "between", "to", "near"})
 _PARENTHESES = frozenset("()")
 _DASHES = frozenset({"-", "--"})
-# Articles of other languages, without those that names begin with, such as "Le" and "La".
+# Without articles that names begin with, such as "Le" and "La".
 FOREIGN_ARTICLES = frozenset(
     {"das", "der", "die", "een", "ein", "eine", "het", "las", "los", "une"}
 )
@@ -65,8 +65,7 @@ def find_named_entities(parsed: ParsedText) -> list[EntityCandidate]:
     """Return the candidates of the recognizer and of the rules for organizations and projects."""
     candidates = [*_find_organizations(parsed), *_find_projects(parsed)]
     for first, end, label in parsed.entity_spans:
-        kind = ENTITY_TYPES.get(label)
-        if kind is not None:
+        if kind := ENTITY_TYPES.get(label):
             for first_token, end_token in _split_span(parsed, first, end, kind):
                 candidates += _trim_entity_span(parsed, first_token, end_token, kind)
     return candidates

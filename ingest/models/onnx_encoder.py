@@ -105,6 +105,7 @@ def open_session(folder: Path, *, threads: int) -> "onnxruntime.InferenceSession
         folder: See `OnnxEncoder`.
         threads: Threads of the library; with 0 it chooses.
     """
+    _import_runtime()
     if minilm.is_download(folder):
         return create_session(str(folder / minilm.ONNX_FILE), {}, threads=threads)
     weights = safetensors_file.read(folder / minilm.WEIGHTS_FILE)
@@ -122,9 +123,7 @@ def create_session(
         weights: Those of a safetensors file that the model is to take from there.
         threads: Threads of the library; with 0 it chooses.
     """
-    # Its import would start a thread for telemetry, without which a forked child cannot end.
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    import_package("onnxruntime")
+    _import_runtime()
     import onnxruntime  # noqa: PLC0415 - not imported before it is needed
 
     onnxruntime.set_default_logger_severity(ERRORS_ONLY)
@@ -138,6 +137,12 @@ def create_session(
     if values:
         options.add_external_initializers([name for name, _ in prepared], values)
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _import_runtime() -> None:
+    # Its import would start a thread for telemetry, without which a forked child cannot end.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import_package("onnxruntime")
 
 
 def _is_used(name: str) -> bool:
