@@ -3,7 +3,7 @@
 spaCy's small recognizer knows a name mostly by its spelling. The layers in the middle of
 all-MiniLM-L6-v2 read the whole sentence, so a linear layer on top of one of them, beside the shape
 of the words and the labels of spaCy, tells people from firms and places better. Its weights were
-learned by `bench.quality.names`.
+learned by `bench.quality.name_training`.
 """
 
 import logging

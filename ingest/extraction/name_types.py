@@ -40,7 +40,7 @@ def retype_names(parsed: ParsedText, spans: Sequence[EntityCandidate]) -> list[E
     """Return spans with the type that the cues at all mentions of a name agree on.
 
     Only spans of the recognizer and of the rules for people and places change. A span of the
-    recognizer that the scores hold for no name is left out, unless a cue says what it is.
+    recognizer that is probably no name, by the scores, is left out, unless a cue gives its type.
     """
     token_spans = [_find_tokens(parsed, span) if _may_change(span) else None for span in spans]
     votes: defaultdict[str, Votes] = defaultdict(lambda: defaultdict(float))
@@ -55,8 +55,9 @@ def retype_names(parsed: ParsedText, spans: Sequence[EntityCandidate]) -> list[E
             ):
                 for kind, weight in new_votes.items():
                     total[name][kind] += weight
-    for spans_of_list in _find_lists(parsed, spans):
-        _share_scores(parsed, spans_of_list, scores)
+    if parsed.name_scores is not None:
+        for spans_of_list in _find_lists(parsed, spans):
+            _share_scores(parsed, spans_of_list, scores)
     return [
         span
         if token_span is None
@@ -123,7 +124,7 @@ def _find_votes(parsed: ParsedText, first: int, end: int, *, is_about_software: 
 
 
 def _read_scores(parsed: ParsedText, first: int, end: int, *, is_about_software: bool) -> Votes:
-    """Return the mean scores of some tokens as votes; "" and "other" are for no listed type."""
+    """Return the mean scores of some tokens as votes; those of no name count as "other"."""
     votes: Votes = defaultdict(float)
     if parsed.name_scores is not None:
         for kind, score in zip(
