@@ -102,3 +102,17 @@ def dialogue_texts(data: Path, count: int) -> list[str] | None:
                 if len(texts) >= count:
                     return texts[:count]
     return texts[:count]
+
+
+def booking_texts(data: Path) -> list[str]:
+    """Read what the users of the Schema-Guided Dialogues say; empty where they are missing."""
+    file = data / "sgd" / "train.compact.jsonl.gz"
+    if not file.is_file():
+        return []
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        return [
+            turn["text"]
+            for line in lines
+            for turn in json.loads(line)["turns"]
+            if turn["speaker"] == "USER"
+        ]

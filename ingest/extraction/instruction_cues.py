@@ -7,6 +7,7 @@ text, no questions, no requests for this one time, and nothing about other peopl
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.author_sentences import (
     AuthorSentence,
@@ -94,6 +95,30 @@ class InstructionSentence:
     attribute: str
 
 
+class OwnSentence(NamedTuple):
+    """A sentence of a message in its author's own words.
+
+    Attributes:
+        start: Its first character, counted from 0 in the text.
+        end: One past its last character.
+        text: The sentence with letters in place of quoted text.
+        instruction: What a rule finds in it; None for nothing.
+    """
+
+    start: int
+    end: int
+    text: str
+    instruction: InstructionSentence | None
+
+
+def read_sentences(text: str) -> Iterator[OwnSentence]:
+    """Yield the sentences of a user's message."""
+    text = text[:CHARACTERS_READ]
+    for source in find_author_sentences(text[: find_own_end(text)]):
+        words = mask_quotes(text[source.start : source.end])
+        yield OwnSentence(source.start, source.end, words, _read_sentence(text, source))
+
+
 def find_instructions(text: str) -> list[InstructionSentence]:
     """Return the instructions, preferences and facts of a user's message, in their order."""
     text = text[:CHARACTERS_READ]
@@ -109,7 +134,7 @@ def find_instructions(text: str) -> list[InstructionSentence]:
 
 def describe_instruction(text: str, kind: Kind, topic: str | None) -> InstructionSentence:
     """Return a text that the user saves as an instruction, with its topic and its address."""
-    return _build(text, (0, len(text)), kind, "saved", topic=topic)
+    return build_instruction(text, (0, len(text)), kind, "saved", topic=topic)
 
 
 def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | None:
@@ -123,7 +148,7 @@ def _read_sentence(text: str, source: AuthorSentence) -> InstructionSentence | N
         least = MIN_PREFERENCE_WORDS if rule.kind == "preference" else MIN_WORDS
         if least <= words <= MAX_WORDS and span[1] - span[0] <= MAX_CHARACTERS:
             start = source.start + span[0]
-            return _build(text, (start, source.start + span[1]), rule.kind, rule.name)
+            return build_instruction(text, (start, source.start + span[1]), rule.kind, rule.name)
     return None
 
 
@@ -153,9 +178,10 @@ def _find_span(sentence: str, match: re.Match[str]) -> tuple[int, int]:
     return match.start(), match.start() + len(sentence[match.start() : stop].rstrip(" ,;:?"))
 
 
-def _build(
+def build_instruction(
     text: str, span: tuple[int, int], kind: Kind, rule: str, *, topic: str | None = None
 ) -> InstructionSentence:
+    """Return the instruction that some characters of a text are, with its topic and address."""
     words = " ".join(text[slice(*span)].split())
     own_topic = find_topic(words, kind) if topic is None else topic
     subject, attribute = find_address(words, kind, own_topic)

@@ -10,26 +10,21 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mcp_context_persistence.ingest.extraction.named_entities import ENTITY_TYPES
 from mcp_context_persistence.ingest.extraction.results import ParsedText
-from mcp_context_persistence.ingest.models import encoders, minilm, registry
-from mcp_context_persistence.ingest.models.lower_layers import LAYER_BYTES, LowerLayers
-from mcp_context_persistence.kg.errors import NLPError, VectorDBError
-from mcp_context_persistence.kg.system_errors import describe_exhaustion
+from mcp_context_persistence.ingest.models.token_states import TokenStateReader, TokenStates
+from mcp_context_persistence.kg.errors import VectorDBError
 
 # The classes of a word: in no name, and in a name of a type. "other" are names of other types.
 CLASSES = (
     *("", "person", "organization", "location"),
     *("product", "technology", "event", "other"),
 )
-LAYERS = 3
 WEIGHTS_FILE = Path(__file__).with_name("name_weights.npz")
-_BATCH_SIZE = 32  # sentences
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
 _LABELS = (
     *("PERSON", "ORG", "GPE", "LOC", "FAC", "PRODUCT", "EVENT", "WORK_OF_ART"),
@@ -46,32 +41,24 @@ _log = logging.getLogger(__name__)
 Floats = NDArray[np.float32]
 
 
-class _Sentence(NamedTuple):
-    """A sentence that may have names: the index of its text, its first token, one past its last."""
-
-    text: int
-    first: int
-    end: int
-
-
 class NameScorer:
     """Scores the words of parsed texts. Threads may share an instance.
 
-    The model is loaded at the first use. Where it cannot be loaded, no text gets scores, and the
-    log says so once.
+    Where the embedding model cannot be loaded, no text gets scores, and the log says so once.
     """
 
-    def __init__(self, *, may_download: bool = True, weights: Floats | None = None) -> None:
+    def __init__(
+        self, reader: TokenStateReader | None = None, *, weights: Floats | None = None
+    ) -> None:
         """Keep the settings; nothing is loaded.
 
         Args:
-            may_download: Whether the embedding model is downloaded where it is not here.
+            reader: Reads the sentences; one of its own where it is None.
             weights: ``(features + 1, classes)``, the last row added to each; those of the package
                 where it is None.
         """
-        self._may_download, self._weights = may_download, weights
+        self._reader, self._weights = reader or TokenStateReader(), weights
         self._is_missing = False
-        self._model = registry.Lazy(self._load, lambda _: LAYERS * LAYER_BYTES)
 
     def score(self, texts: Sequence[ParsedText]) -> list[ParsedText]:
         """Return the texts with the scores of their words.
@@ -111,44 +98,21 @@ class NameScorer:
         """
         labels = [_read_labels(text) for text in texts]
         sentences = [
-            _Sentence(index, first, end)
+            (index, first, end)
             for index, text in enumerate(texts)
             for first, end in text.sentences
             if _may_have_names(text, labels[index], first, end)
         ]
-        sentences.sort(key=lambda sentence: sentence.end - sentence.first)
-        for start in range(0, len(sentences), _BATCH_SIZE):
-            batch = sentences[start : start + _BATCH_SIZE]
-            for sentence, states in zip(batch, self._read_states(texts, batch), strict=True):
-                index, first, end = sentence
-                words = _describe_words(texts[index], labels[index], first, end)
-                yield index, first, np.hstack([states, words])
-
-    def _read_states(self, texts: Sequence[ParsedText], batch: Sequence[_Sentence]) -> list[Floats]:
-        with self._model.using() as model:
-            try:
-                return _read_states(model, texts, batch)
-            except Exception as error:  # ONNX Runtime raises any class
-                raise NLPError(
-                    "The embedding model failed on a text; see the cause.", retryable=True
-                ) from error
-
-    def _load(self) -> LowerLayers:
-        try:
-            folder = self._find_folder()
-            return LowerLayers(folder, LAYERS)
-        except VectorDBError:
-            raise
-        except Exception as error:  # each library raises what it likes
-            if describe_exhaustion(error):
-                raise
-            raise VectorDBError("The embedding model cannot be loaded.") from error
-
-    def _find_folder(self) -> Path:
-        folder = encoders.find(minilm.NAME) if self._may_download else minilm.find_folder()
-        if folder is None:
-            raise VectorDBError(f"The model {minilm.NAME} is not on this machine.")
-        return folder
+        words = [
+            texts[index].text[texts[index].starts[first] : texts[index].ends[end - 1]]
+            for index, first, end in sentences
+        ]
+        for tokens in self._reader.read(words):
+            index, first, end = sentences[tokens.text]
+            starts = np.array(texts[index].starts[first:end])
+            states = _average_states(tokens, starts - starts[0])
+            shapes = _describe_words(texts[index], labels[index], first, end)
+            yield index, first, np.hstack([states, shapes])
 
 
 @cache
@@ -173,37 +137,19 @@ def _may_have_names(text: ParsedText, labels: Sequence[str], first: int, end: in
     )
 
 
-def _read_states(
-    model: LowerLayers, texts: Sequence[ParsedText], batch: Sequence[_Sentence]
-) -> list[Floats]:
-    """Return the states of the tokens of some sentences, ``(tokens, 384)`` for each.
+def _average_states(tokens: TokenStates, starts: NDArray[np.int64]) -> Floats:
+    """Return the mean of the states of each word's tokens, ``(words, 384)``.
 
-    A token's state is the mean of those of its pieces; beyond what the model reads, it is zero.
+    It is zero for words beyond what the model reads.
     """
-    spans = [
-        (texts[index].starts[first], texts[index].ends[end - 1]) for index, first, end in batch
-    ]
-    pieces = model.tokenizer.encode_with_spans(
-        [
-            texts[sentence.text].text[start:stop]
-            for sentence, (start, stop) in zip(batch, spans, strict=True)
-        ]
-    )
-    states = model.compute_states([ids for ids, _ in pieces])
-    means = list[Floats]()
-    for row, (sentence, (start, _), (_, piece_spans)) in enumerate(
-        zip(batch, spans, pieces, strict=True)
-    ):
-        starts = np.array(texts[sentence.text].starts[sentence.first : sentence.end]) - start
-        sums = np.zeros((len(starts), states.shape[2]), np.float32)
-        counts = np.zeros(len(starts), np.float32)
-        for position, (begin, stop) in enumerate(piece_spans):
-            if begin < stop:
-                token = int(np.searchsorted(starts, begin, side="right")) - 1
-                sums[token] += states[row, position]
-                counts[token] += 1
-        means.append(np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32))
-    return means
+    sums = np.zeros((len(starts), tokens.states.shape[1]), np.float32)
+    counts = np.zeros(len(starts), np.float32)
+    for state, (begin, stop) in zip(tokens.states, tokens.spans, strict=True):
+        if begin < stop:
+            word = int(np.searchsorted(starts, begin, side="right")) - 1
+            sums[word] += state
+            counts[word] += 1
+    return np.asarray(sums / np.maximum(counts, 1)[:, None], np.float32)
 
 
 def _describe_words(text: ParsedText, labels: Sequence[str], first: int, end: int) -> Floats:

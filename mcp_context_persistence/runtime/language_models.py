@@ -13,8 +13,10 @@ from mcp_context_persistence.runtime.config.settings import Config
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.extraction.extractor import Extractor
+    from mcp_context_persistence.ingest.extraction.instruction_finder import InstructionFinder
     from mcp_context_persistence.ingest.models.cross_encoder import CrossEncoder
     from mcp_context_persistence.ingest.models.embedder import Embedder
+    from mcp_context_persistence.ingest.models.token_states import TokenStateReader
 
 
 @cache
@@ -46,14 +48,42 @@ def shared_extractor(
     from mcp_context_persistence.ingest.extraction.extractor import Extractor  # noqa: PLC0415 - slow to import
     from mcp_context_persistence.ingest.extraction.gliner import GlinerRecognizer  # noqa: PLC0415 - slow to import
     from mcp_context_persistence.ingest.extraction.name_scores import NameScorer  # noqa: PLC0415 - slow to import
-    from mcp_context_persistence.ingest.models import minilm  # noqa: PLC0415 - slow to import
 
     return Extractor(
         model,
         recognizer=GlinerRecognizer(gliner_model, gliner_labels) if gliner_model else None,
         language=language,
-        scorer=NameScorer(may_download=minilm.is_name(embedding_model)),
+        scorer=NameScorer(_shared_reader(embedding_model)),
     )
+
+
+@cache
+def shared_instruction_finder(language: str | None, embedding_model: str) -> "InstructionFinder":
+    """Return the process's finder of instructions.
+
+    Args:
+        language: The code of the language of all texts.
+        embedding_model: Where this is the default one, which also scores clauses, it is downloaded
+            if it is not here.
+    """
+    from mcp_context_persistence.ingest.extraction.instruction_finder import InstructionFinder  # noqa: PLC0415 - slow to import
+    from mcp_context_persistence.ingest.extraction.instruction_scores import InstructionScorer  # noqa: PLC0415 - slow to import
+
+    scorer = InstructionScorer(_shared_reader(embedding_model))
+    return InstructionFinder(scorer, language=language)
+
+
+def _shared_reader(embedding_model: str) -> "TokenStateReader":
+    from mcp_context_persistence.ingest.models import minilm  # noqa: PLC0415 - slow to import
+
+    return _reader(minilm.is_name(embedding_model))
+
+
+@cache
+def _reader(may_download: bool) -> "TokenStateReader":
+    from mcp_context_persistence.ingest.models.token_states import TokenStateReader  # noqa: PLC0415 - slow to import
+
+    return TokenStateReader(may_download=may_download)
 
 
 @cache
@@ -97,6 +127,12 @@ class LanguageModels:
             config.text_language,
             config.sentence_transformer_model,
         )
+
+    @property
+    def instruction_finder(self) -> "InstructionFinder":
+        """The finder of what users tell an assistant to remember."""
+        config = self._config
+        return shared_instruction_finder(config.text_language, config.sentence_transformer_model)
 
     @property
     def cross_encoder(self) -> "CrossEncoder | None":

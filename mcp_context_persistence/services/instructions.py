@@ -27,6 +27,7 @@ from mcp_context_persistence.responses.instructions import (
 )
 from mcp_context_persistence.runtime.embedding_models import ActiveModel
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.runtime.language_models import LanguageModels
 from mcp_context_persistence.services.cursors import INVALID, cut_page, read_cursor
 
 KINDS = get_args(Kind)
@@ -44,13 +45,20 @@ def find_addresses(content: str) -> frozenset[tuple[str, str]]:
     )
 
 
-def find_stated(messages: Sequence[MessageDiff]) -> Stated:
+def find_stated(messages: Sequence[MessageDiff], models: LanguageModels) -> Stated:
     """Find the instructions in the users' messages among those that are written."""
-    return [
-        (message, instruction)
+    changed = [
+        message
         for message in messages
         if message.is_changed and message.properties["role"] == "user"
-        for instruction in find_instructions(message.properties["content"])
+    ]
+    if not changed:
+        return []
+    found = models.instruction_finder.find([message.properties["content"] for message in changed])
+    return [
+        (message, instruction)
+        for message, instructions in zip(changed, found, strict=True)
+        for instruction in instructions
     ]
 
 

@@ -26,6 +26,7 @@ def write_all(folder: Path) -> Path:
     write_records(folder / "resolution")
     write_messages(folder / "messages.jsonl")
     write_modality(folder / "modality.jsonl")
+    write_instructions(folder / "instructions.jsonl")
     return folder
 
 
@@ -131,7 +132,12 @@ def write_sgd(folder: Path) -> None:
     for part in ("train", "dev"):
         lines = [
             json.dumps(
-                {"turns": [{"text": f"Find a {topic} near {part} {number}."} for topic in TOPICS]}
+                {
+                    "turns": [
+                        {"speaker": "USER", "text": f"Find a {topic} near {part} {number}."}
+                        for topic in TOPICS
+                    ]
+                }
             )
             for number in range(40)
         ]
@@ -219,6 +225,21 @@ def write_modality(file: Path) -> None:
             for text, modality in labels.items()
         ],
     )
+
+
+def write_instructions(file: Path) -> None:
+    """Write messages of users: two of each kind of sentence to remember in each fifth of them."""
+    sentences = {
+        "instruction": "Emojis are banned in what you write for me.",
+        "preference": "Trains over planes for me, every time.",
+        "fact": "They put me on lithium two years ago.",
+    }
+    rows = [
+        {"text": f"Hello. {text} What now?", "spans": [{"text": text, "kind": kind}]}
+        for kind, text in sentences.items()
+        for _ in range(5)
+    ]
+    write_lines(file, [*rows, {"text": "Make it shorter, please.", "spans": []}])
 
 
 def write_records(folder: Path) -> None:

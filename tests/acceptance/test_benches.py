@@ -20,6 +20,7 @@ URL = "URL"  # stands for the server of the tests
 DATA = "DATA"  # stands for the folder of the data sets
 LOCOMO = "LOCOMO"  # stands for the file of the chats
 MESSAGES = "MESSAGES"  # stands for a file of labeled messages
+INSTRUCTIONS = "INSTRUCTIONS"  # stands for the file of the labeled messages of users
 MODALITY = "MODALITY"  # stands for the file of the labeled modalities
 SERVER_BENCHES = {
     "bench": ["--tiny", "--data", DATA, "--database-url", URL],
@@ -34,7 +35,7 @@ SERVER_BENCHES = {
                                  "1", "--messages", "20", "--database-url", URL],
     "bench.quality.evidence": [DATA, "--database-url", URL],
     "bench.quality.learn": [DATA, "--database-url", URL],
-    "bench.quality.instructions": [DATA, "--database-url", URL],
+    "bench.quality.instructions": [DATA, "--database-url", URL, "--messages", INSTRUCTIONS],
     "bench.quality.context": [DATA, "--database-url", URL],
     "bench.quality.confidence": [DATA, "--database-url", URL, "--parts", "1"],
     "bench.quality.history": [DATA, "--database-url", URL],
@@ -51,6 +52,7 @@ OTHER_BENCHES = {
     "bench.quality.entity_resolution": [DATA],
     "bench.quality.learn_records": [DATA],
     "bench.quality.name_training": [DATA],
+    "bench.quality.instruction_training": [DATA, "--messages", INSTRUCTIONS],
     "bench.required": [DATA, "--only"],
 }
 # These start and stop servers of their own.
@@ -139,7 +141,8 @@ def test_benches_run_on_a_server(
 
     monkeypatch.setattr(reading, "WARM", 1)
     monkeypatch.setattr(reading, "ROUNDS", 3)
-    replacements = {URL: url, DATA: str(data)}
+    instructions = str(data / "instructions.jsonl")
+    replacements = {URL: url, DATA: str(data), INSTRUCTIONS: instructions}
     arguments = [replacements.get(word, word) for word in SERVER_BENCHES[module]]
     run(module, arguments, monkeypatch)
     check_results(module, results)
@@ -155,6 +158,7 @@ def test_benches_run_without_a_server(
         LOCOMO: str(data / "locomo" / "locomo_dev.json"),
         MESSAGES: str(data / "messages.jsonl"),
         MODALITY: str(data / "modality.jsonl"),
+        INSTRUCTIONS: str(data / "instructions.jsonl"),
     }
     arguments = [replacements.get(word, word) for word in OTHER_BENCHES[module]]
     run(module, arguments, monkeypatch)

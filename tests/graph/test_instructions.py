@@ -73,6 +73,19 @@ def test_every_mode_finds_instructions(client, mode):
     ]
 
 
+@pytest.mark.parametrize("mode", ["conversation", "knowledge", "hybrid"])
+def test_every_mode_finds_uncommon_wordings(client, mode):
+    text = "Can you help? They put me on lithium two years ago, so what may I drink?"
+    client.save_conversation("talk", [{"role": "user", "content": text}], mode=mode)
+    (found,) = client.list_instructions().instructions
+    assert (found.kind, found.rule, found.subject) == ("fact", "wording", "user")
+    assert text[found.start : found.end] == found.text
+    client.save_conversation(
+        "talk", [{"role": "user", "content": text, "metadata": {"seen": True}}], mode=mode
+    )
+    assert client.list_instructions().instructions == [found]
+
+
 def test_saving_again_changes_nothing(talk):
     before = talk.list_instructions().instructions
     assert talk.save_conversation("talk", TALK).status == "unchanged"

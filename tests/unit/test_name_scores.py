@@ -15,6 +15,7 @@ from mcp_context_persistence.ingest.models import (
     onnx_file,
 )
 from mcp_context_persistence.ingest.models.lower_layers import LowerLayers
+from mcp_context_persistence.ingest.models.token_states import TokenStateReader
 from mcp_context_persistence.kg.errors import NLPError, VectorDBError
 
 TEXTS = [
@@ -110,7 +111,7 @@ def test_a_scorer_that_may_not_download_looks_only_on_this_machine(monkeypatch, 
     monkeypatch.setattr(minilm, "find_folder", lambda: None)
     monkeypatch.setattr(encoders, "find", lambda name: pytest.fail("looked further"))
     (parsed,) = extractor._parse(TEXTS[:1])
-    assert NameScorer(may_download=False).score([parsed]) == [parsed]
+    assert NameScorer(TokenStateReader(may_download=False)).score([parsed]) == [parsed]
     assert "is not on this machine" in caplog.text
 
 
