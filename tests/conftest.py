@@ -5,8 +5,11 @@ import os
 # Before torch and tokenizers are imported: no network for models, few threads on small machines.
 os.environ.update(HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-# Most servers of the tests run for seconds: the optimizing compiler costs more than it saves.
-os.environ.setdefault("CONTEXT_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
+# Most servers of the tests run for seconds: the optimizing compiler, and collecting garbage in the
+# background, cost more than they save.
+os.environ.setdefault(
+    "CONTEXT_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:-UseG1GC -XX:+UseSerialGC"
+)
 
 import shutil
 import socket
@@ -68,6 +71,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
     for reason in sorted(reasons):
         terminalreporter.line(reason)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_torch_in_programs() -> None:
+    """Start programs as in the default install: where torch is, spaCy imports it for four seconds.
+
+    Programs that need torch, or must not import it, are tested with `torch_in_programs`. Set here
+    and not while pytest starts, because the processes that run the tests need torch.
+    """
+    os.environ["PYTHONPATH"] = str(TESTS / "without_torch")
+
+
+@pytest.fixture
+def torch_in_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let programs that the test starts import torch."""
+    monkeypatch.delenv("PYTHONPATH")
 
 
 @pytest.fixture(autouse=True)

@@ -185,6 +185,7 @@ def test_every_bench_is_run_here() -> None:
     assert commands - peers == run_here
 
 
+@pytest.mark.usefixtures("torch_in_programs")
 def test_encoding_is_measured_in_a_process_of_its_own(data: Path) -> None:
     """It binds its process to one processor."""
     from bench.speed import encoding

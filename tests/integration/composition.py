@@ -19,6 +19,8 @@ ROOT = Path(__file__).parents[2]
 SERVICE_IMAGE = os.environ.get("CONTEXT_TEST_SERVICE_IMAGE", "context-persistence:local")
 REDIS_IMAGE = os.environ.get("CONTEXT_TEST_REDIS_IMAGE", "context-persistence/redis:local")
 START_SECONDS = 240  # on a machine that does much else
+# Neo4j runs for minutes here: see tests/conftest.py. Its image chooses the collector itself.
+JAVA_OPTIONS = "-XX:TieredStopAtLevel=1"
 
 
 def find_compose() -> list[str] | None:
@@ -122,7 +124,12 @@ def compose(
     auth = folder / "neo4j_auth"
     auth.write_text(f"neo4j/{password}\n")
     auth.chmod(0o644)
+    added = folder / "java.yml"
+    added.write_text(
+        f'services: {{neo4j: {{environment: {{JDK_JAVA_OPTIONS: "{JAVA_OPTIONS}"}}}}}}\n'
+    )
     variables = {
+        "COMPOSE_FILE": os.pathsep.join([str(ROOT / "docker-compose.yml"), str(added)]),
         "COMPOSE_PROJECT_NAME": name,
         "CONTEXT_IMAGE": SERVICE_IMAGE,
         "CONTEXT_PORT": "",  # any free one

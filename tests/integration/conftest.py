@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import pytest
 
 from tests.integration.composition import (
+    JAVA_OPTIONS,
     SERVICE_IMAGE,
     Composition,
     compose,
@@ -48,8 +49,7 @@ def container() -> Iterator[Container]:
     password = secrets.token_hex(16)
     neo4j = Neo4jContainer(image, password=password, username="neo4j")
     neo4j.with_env("NEO4J_server_memory_heap_max__size", "512m")
-    # The server runs for a minute: see tests/conftest.py.
-    neo4j.with_env("JDK_JAVA_OPTIONS", os.environ["CONTEXT_JAVA_OPTIONS"])
+    neo4j.with_env("JDK_JAVA_OPTIONS", JAVA_OPTIONS)
     if (
         neo4j.get_docker_client().get_connection_mode() is ConnectionMode.docker_host
         and neo4j.get_docker_client().host() in LOOPBACK

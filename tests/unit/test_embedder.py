@@ -208,7 +208,7 @@ def test_a_model_that_fails_is_an_error_with_its_cause():
     assert caught.value.retryable
 
 
-def test_the_default_is_known_without_loading_anything():
+def test_the_default_is_known_without_loading_anything(torch_in_programs):
     code = (
         "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder;"
         "e = Embedder(); assert e.dimension == 384;"
@@ -223,7 +223,7 @@ def test_the_default_is_known_without_loading_anything():
     )
 
 
-def test_the_default_needs_neither_torch_nor_sentence_transformers():
+def test_the_default_needs_neither_torch_nor_sentence_transformers(torch_in_programs):
     code = (
         "import sys; from mcp_context_persistence.ingest.models.embedder import Embedder;"
         "Embedder().embed(['x']);"

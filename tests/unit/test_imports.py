@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("torch_in_programs")
+
 HEAVY = frozenset(
     {
         *("neo4j", "neomodel", "graphdatascience"),
