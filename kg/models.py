@@ -305,8 +305,9 @@ def explain(
             path, reason = _describe_problem(kind, problem["msg"])
         fields = [str(item) for item in location if _is_field(item)]
         source = (sources or {}).get(fields[0], "") if fields else ""
-        name = ".".join([source, *fields]).strip(".") or "value"
-        problems.append(f"{name}{path}: {reason}")
+        name = ".".join([source, *fields]).strip(".")
+        is_unnamed = not name and kind == "extra_forbidden"  # the reason names the key itself
+        problems.append(reason if is_unnamed else f"{name or 'value'}{path}: {reason}")
     text = "; ".join(dict.fromkeys(problems))
     return LimitError(text) if _exceeds_limit(error) else ValidationError(text)
 

@@ -1,10 +1,13 @@
-"""Commands whose help page shows the examples of their docstring line by line."""
+"""Commands whose help page shows their examples, and whose errors name their options."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+from mcp_context_persistence.cli.field_names import name_options
+from mcp_context_persistence.kg.errors import ValidationError
 
 HEADING = "Examples:"
 
@@ -34,7 +37,14 @@ class _HelpWithExamples(click.Command):
 
 
 class Command(_HelpWithExamples):
-    """A command with examples."""
+    """A command with examples, whose errors name its options."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ValidationError as error:
+            raise ValidationError(name_options(str(error), self.params)) from error
 
 
 class Group(_HelpWithExamples, click.Group):

@@ -28,6 +28,7 @@ from mcp_context_persistence.service.lease import (
     ServiceAddress,
     ServiceLease,
     find_service,
+    is_running,
 )
 from mcp_context_persistence.service.protocol import TimedProtocol
 from mcp_context_persistence.service.settings import ServiceSettings, is_loopback
@@ -89,9 +90,9 @@ def serve(
         )
     _log_plain_lines(load_config(settings.config))
     folder = settings.folder
-    lease = _take_lease(folder, settings) if folder else None
+    listener = _listen_first(folder, settings, host, port)
     try:
-        listener = listen(host, port)
+        lease = _take_lease(folder, settings) if folder else None
         try:
             secret = lease.secret.bind(_find_credentials(settings)) if lease else LocalSecret()
             _raise_file_limit()
@@ -102,9 +103,29 @@ def serve(
             return not server.force_exit
         finally:
             listener.close()
+            if lease is not None:
+                lease.give_back()
     finally:
-        if lease is not None:
-            lease.give_back()
+        listener.close()
+
+
+def _listen_first(
+    folder: Path | None, settings: ServiceSettings, host: str, port: int
+) -> socket.socket:
+    """Return a listener, before a store is created that could not be served.
+
+    Raises:
+        AlreadyRunningError: The address is in use, and another process serves the store.
+        DatabaseError: The address cannot be used.
+    """
+    try:
+        return listen(host, port)
+    except DatabaseError:
+        if folder is None or not is_running(folder):
+            raise
+        raise AlreadyRunningError(
+            find_service(folder, credentials=_find_credentials(settings))
+        ) from None
 
 
 def _take_lease(folder: Path, settings: ServiceSettings) -> ServiceLease:

@@ -148,6 +148,17 @@ def test_a_port_that_is_taken_is_said(database, tmp_path):
     assert "Traceback" not in refused.stderr
 
 
+def test_no_store_is_made_where_the_port_is_taken(tmp_path):
+    store = tmp_path / "store"
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        refused = run_command("serve", "--port", taken.getsockname()[1], "--store", store)
+    assert refused.returncode == 1
+    assert "--port" in refused.stderr
+    assert not store.exists()
+
+
 def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     refused = run_command(
         "serve", "--port", "0", CONTEXT_API_KEYS_FILE=str(tmp_path / "missing"), **database
