@@ -242,6 +242,7 @@ def store(
         "entities": list(entities),
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
+        "max_retyped": limits.RETYPED_TEXTS,
         "last": last,
         "expected_state": guard.parameters(),
     }
