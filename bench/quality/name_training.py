@@ -30,7 +30,10 @@ from mcp_context_persistence.ingest.extraction.segmentation import split_into_se
 from mcp_context_persistence.ingest.models import spacy_pipeline
 
 NAME_FILES = ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll")
-_OWN_FILES = ("messages_chat_code_dev.jsonl", "messages_notes_tool_dev.jsonl")
+OWN_FILES = {
+    "own": ("messages_chat_code_dev.jsonl", "messages_notes_tool_dev.jsonl"),
+    "names": ("names_dev.jsonl",),
+}
 _CLASSES_BY_LABEL = {"work": "other", "project": "other", "library": "technology"}
 _INVERSE_PENALTY = 0.003
 _SEED = 0
@@ -53,16 +56,15 @@ def read_examples(data: Path) -> dict[str, Examples]:
         for name in NAME_FILES
         if (data / "ner" / name).exists()
     }
-    sets["own"] = [
-        document
-        for name in _OWN_FILES
-        for document in _read_messages(ROOT / "bench" / "data" / name)
-    ]
+    for name, files in OWN_FILES.items():
+        sets[name] = [
+            document for file in files for document in read_texts(ROOT / "bench" / "data" / file)
+        ]
     return {name: _build_examples(documents, scorer) for name, documents in sets.items()}
 
 
-def _read_messages(path: Path) -> Iterator[labeled.Labeled]:
-    """Yield the prose of our own messages, with the places of the labeled names."""
+def read_texts(path: Path) -> Iterator[labeled.Labeled]:
+    """Yield the prose of our own texts, with the places of the labeled names."""
     for line in path.read_text(encoding="utf-8").splitlines():
         message = json.loads(line)
         names = sorted(message["entities"], key=lambda entity: -len(entity["name"]))

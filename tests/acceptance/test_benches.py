@@ -51,6 +51,7 @@ OTHER_BENCHES = {
     "bench.quality.entity_resolution": [DATA],
     "bench.quality.learn_records": [DATA],
     "bench.quality.name_training": [DATA],
+    "bench.quality.names": [MESSAGES, "--errors"],
     "bench.required": [DATA, "--only"],
 }
 # These start and stop servers of their own.
@@ -77,6 +78,7 @@ RESULTS = {
     "bench.quality.languages": "languages_dev.json",
     "bench.quality.extraction": "extraction.json",
     "bench.quality.messages": "messages.json",
+    "bench.quality.names": "names.json",
     "bench.quality.modality": "modality.json",
     "bench.quality.entity_resolution": "resolution.json",
     "bench.required": "required.json",
