@@ -75,5 +75,20 @@ def test_what_is_found_is_counted_by_type(extractor, tmp_path):
 def test_weights_that_were_learned_tell_the_classes_of_words():
     classes = np.array([0, CLASSES.index("person"), CLASSES.index("event")] * 20)
     features = np.eye(len(CLASSES), dtype=np.float32)[classes]
-    weights = learn([Examples(features, classes)] * 20)
+    weights = learn({"own": Examples(np.tile(features, (20, 1)), np.tile(classes, 20))})
     assert ((features @ weights[:-1] + weights[-1]).argmax(axis=1) == classes).all()
+
+
+def test_names_that_a_set_does_not_label_are_filled_in():
+    """A set may label all events as names of other types; ours say what they are."""
+    event, other = CLASSES.index("event"), CLASSES.index("other")
+    shapes = np.eye(len(CLASSES), dtype=np.float32)
+    known = np.array([0, event, other] * 400)
+    unknown = np.array([0, other] * 2000)
+    looks = np.where(unknown == other, event, 0)
+    own = Examples(shapes[known], known)
+    public = Examples(shapes[looks], unknown)
+    weights = learn({"names": own, "wikigold.conll": public})
+    assert (shapes[event] @ weights[:-1] + weights[-1]).argmax() == event
+    weights = learn({"names": own, "another": public})
+    assert (shapes[event] @ weights[:-1] + weights[-1]).argmax() == other
