@@ -124,46 +124,46 @@ def learn(examples: Mapping[str, Examples]) -> Floats:
 
     What the other sets do not label is first filled in with weights of our own sets.
     """
-    own = {name: part for name, part in examples.items() if name in OWN_FILES}
+    own = {name: words for name, words in examples.items() if name in OWN_FILES}
     if own and len(own) < len(examples):
         first_weights = _fit(own.values(), None, _INVERSE_PENALTY_OF_OWN_SETS)
         examples = {
-            name: _fill_in(part, *_POSSIBLE_CLASSES[name], first_weights)
+            name: _fill_in(words, *_POSSIBLE_CLASSES[name], first_weights)
             if name in _POSSIBLE_CLASSES
-            else part
-            for name, part in examples.items()
+            else words
+            for name, words in examples.items()
         }
-    weights = np.concatenate([_weigh(name, part) for name, part in examples.items()])
+    weights = np.concatenate([_weigh(name, words) for name, words in examples.items()])
     return _fit(examples.values(), weights, _INVERSE_PENALTY)
 
 
-def _fill_in(part: Examples, label: str, possible: Sequence[str], weights: Floats) -> Examples:
+def _fill_in(words: Examples, label: str, possible: Sequence[str], weights: Floats) -> Examples:
     """Give the words of a class the likeliest of some classes.
 
     A word without a label that is probably in a name is left out.
     """
     candidates = np.array([CLASSES.index(kind) for kind in possible])
-    rows = np.flatnonzero(part.classes == CLASSES.index(label))
-    scores = part.features[rows] @ weights[:-1] + weights[-1]
-    classes = part.classes.copy()
+    rows = np.flatnonzero(words.classes == CLASSES.index(label))
+    scores = words.features[rows] @ weights[:-1] + weights[-1]
+    classes = words.classes.copy()
     classes[rows] = candidates[scores[:, candidates].argmax(axis=1)]
     is_kept = np.ones(len(classes), bool)
     if not label:
         is_kept[rows] = classes[rows] == 0
-    return Examples(part.features[is_kept], classes[is_kept])
+    return Examples(words.features[is_kept], classes[is_kept])
 
 
-def _weigh(name: str, part: Examples) -> Floats:
+def _weigh(name: str, words: Examples) -> Floats:
     weights = _WEIGHTS.get(name, {})
     by_class = [weights.get(kind, 1.0) for kind in CLASSES]
-    return np.array(by_class, np.float32)[part.classes]
+    return np.array(by_class, np.float32)[words.classes]
 
 
 def _fit(
     parts: Collection[Examples], sample_weights: Floats | None, inverse_penalty: float
 ) -> Floats:
-    features = np.vstack([part.features for part in parts])
-    classes = np.concatenate([part.classes for part in parts])
+    features = np.vstack([words.features for words in parts])
+    classes = np.concatenate([words.classes for words in parts])
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
     model = LogisticRegression(C=inverse_penalty, max_iter=200, random_state=_SEED)
     model.fit((features - mean) / deviation, classes, sample_weight=sample_weights)
@@ -178,7 +178,10 @@ def _fit(
 def leave_each_out(examples: dict[str, Examples]) -> Iterator[tuple[str, Floats]]:
     """Yield each set's name, with the weights that were learned from the others."""
     for name in examples:
-        yield name, learn({other: part for other, part in examples.items() if other != name})
+        yield (
+            name,
+            learn({other: words for other, words in examples.items() if other != name}),
+        )
 
 
 def measure_words(examples: Examples, weights: Floats) -> float:
@@ -200,10 +203,10 @@ def main() -> None:
     options = parser.parse_args()
     examples = read_examples(options.data)
     for name, weights in leave_each_out(examples):
-        part = examples[name]
+        words = examples[name]
         print(
-            f"{name}: {len(part.classes)} words, {int((part.classes > 0).sum())} in names, "
-            f"F1 without this set {measure_words(part, weights):.3f}"
+            f"{name}: {len(words.classes)} words, {int((words.classes > 0).sum())} in names, "
+            f"F1 without this set {measure_words(words, weights):.3f}"
         )
     if options.write:
         np.savez_compressed(WEIGHTS_FILE, weights=learn(examples))

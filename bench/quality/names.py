@@ -44,10 +44,10 @@ def measure_names(
     for row, extraction in zip(rows, extractor.extract([row["text"] for row in rows]), strict=True):
         labeled = _read_names((entity["name"], entity["type"]) for entity in row["entities"])
         extracted = _read_names((mention.name, mention.type) for mention in extraction.mentions)
-        found = {name for name, _ in extracted}
+        names = {name for name, _ in extracted}
         for name, kind in labeled:
             counts[kind]["labeled"] += 1
-            counts[kind]["found"] += name in found
+            counts[kind]["found"] += name in names
             counts[kind]["right"] += (name, kind) in extracted
         for _, kind in extracted - labeled:
             counts[kind]["wrong"] += 1
@@ -58,8 +58,8 @@ def measure_names(
 
 
 def _read_names(entities: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    names = ((fold(name), _LABELS_BY_TYPE.get(kind, kind)) for name, kind in entities)
-    return {(name, kind) for name, kind in names if kind in _TYPES}
+    labeled = ((fold(name), _LABELS_BY_TYPE.get(kind, kind)) for name, kind in entities)
+    return {(name, kind) for name, kind in labeled if kind in _TYPES}
 
 
 def main() -> None:
@@ -76,8 +76,8 @@ def main() -> None:
         print("\n".join(errors))
     table = Table("file", "type", *_FIGURES)
     for name, kinds in report.items():
-        totals = {figure: sum(counts[figure] for counts in kinds.values()) for figure in _FIGURES}
-        for kind, counts in {**kinds, "all": totals}.items():
+        sums = {figure: sum(counts[figure] for counts in kinds.values()) for figure in _FIGURES}
+        for kind, counts in {**kinds, "all": sums}.items():
             table.add_row(name, kind, *(str(counts[figure]) for figure in _FIGURES))
     Console(width=100).print(table)
     write_result("names.json", report)
