@@ -17,9 +17,11 @@ _TYPES = frozenset({"person", "organization", "location", "product", "event", "w
 _CORE_TYPES = frozenset({"person", "organization", "location"})
 _PRIOR_OF_WORD, _PRIOR_OF_WORDS, _PRIOR_OF_RULE = 1.5, 3.0, 4.0
 # The scores of a name know its label, so the label alone counts less beside them.
-_PRIOR_BESIDE_SCORES = 0.3
+_PRIOR_BESIDE_SCORES = 0.1
 _SCORE_WEIGHT = 4.0  # of a score of 1, as much as a strong cue
-_NO_NAME, _SURE_NAME = 0.8, 0.5  # of the scores: above it a label is dropped, a word is a name
+_NO_NAME, _SURE_NAME = 0.8, 0.6  # of the scores: above it a label is dropped, a word is a name
+# Of a score: above it a name is technology also in a text that has no other sign of software.
+_SURE_TECHNOLOGY = 0.5
 _LEGAL_FORMS = get_words("legal_forms")
 _WORDS_BEFORE_NAMES = (
     get_words("words_around_name") | get_words("person_titles") | get_words("contact_verbs")
@@ -33,6 +35,11 @@ _COMMON_WORDS = (
 _CONJUNCTIONS = frozenset({"and", "or", "&"})
 _LIST_SIGNS = _CONJUNCTIONS | {","}
 _NAME_TAGS = frozenset({"NNP", "NNPS"})
+_TYPES_WITHOUT_ARTICLE = {
+    "the": ("person",),
+    "a": ("person", "location"),
+    "an": ("person", "location"),
+}
 _MAX_TOKENS = 5
 
 
@@ -130,11 +137,23 @@ def _read_scores(parsed: ParsedText, first: int, end: int, *, is_about_software:
         for kind, score in zip(
             CLASSES, parsed.name_scores[first:end].mean(axis=0).tolist(), strict=True
         ):
-            if kind != "technology" or is_about_software:
+            if kind != "technology" or is_about_software or score > _SURE_TECHNOLOGY:
                 votes[kind if kind in _TYPES or kind == "technology" else "other"] += (
                     _SCORE_WEIGHT * score
                 )
+    for kind in _find_excluded_types(parsed, first, end):
+        votes.pop(kind, None)
     return votes
+
+
+def _find_excluded_types(parsed: ParsedText, first: int, end: int) -> tuple[str, ...]:
+    """Return the types that a single name after an article does not have.
+
+    "The Prius" is no person, and "a Fendt" no place either. Other nouns may follow: "a Berlin bar".
+    """
+    if first == 0 or end != first + 1 or parsed.deps[first] == "compound":
+        return ()
+    return _TYPES_WITHOUT_ARTICLE.get(parsed.lowers[first - 1], ())
 
 
 def _score_as_name(parsed: ParsedText, first: int, end: int) -> float:

@@ -53,6 +53,7 @@ OTHER_BENCHES = {
     "bench.quality.learn_records": [DATA],
     "bench.quality.name_training": [DATA],
     "bench.quality.instruction_training": [DATA, "--messages", INSTRUCTIONS],
+    "bench.quality.names": [MESSAGES, "--errors"],
     "bench.required": [DATA, "--only"],
 }
 # These start and stop servers of their own.
@@ -79,6 +80,7 @@ RESULTS = {
     "bench.quality.languages": "languages_dev.json",
     "bench.quality.extraction": "extraction.json",
     "bench.quality.messages": "messages.json",
+    "bench.quality.names": "names.json",
     "bench.quality.modality": "modality.json",
     "bench.quality.entity_resolution": "resolution.json",
     "bench.required": "required.json",

@@ -43,6 +43,23 @@ def test_the_sentence_tells_the_type_of_a_name(extractor, text, name, kind):
     assert read_types(extractor, text).get(name) == kind
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The Prius of the neighbour has been on our spot since Friday.",
+        "I traded it for a Lambrusk and two chairs.",
+        "He bought a Fendt from a farmer and sold it again.",
+    ],
+)
+def test_a_name_after_an_article_is_no_person(extractor, text):
+    assert "person" not in read_types(extractor, text).values()
+
+
+def test_technology_is_known_by_its_sentence_alone(extractor):
+    text = "Please send the mails with Postfix and not with the old relay."
+    assert read_types(extractor, text)["Postfix"] == "technology"
+
+
 def test_scores_are_shares_and_only_of_sentences_with_names(extractor):
     parsed = extractor._parse(TEXTS)
     scored = NameScorer().score(parsed)
