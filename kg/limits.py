@@ -77,7 +77,6 @@ REEXTRACT_LISTED = 1_000  # entities that are listed of each kind of change
 ENCODER_BATCH = 1_024  # texts that an embedding model gets at once
 VECTOR_SIZE = 4_096  # numbers; the maximum of Neo4j's vector index
 EVIDENCE_PER_RELATIONSHIP = 50  # message ids on one relationship
-RETYPED_TEXTS = 1_000  # that mention an entity whose type a better mention changes
 UNASSERTED_PER_TEXT = 200  # relations that a text denies, plans, supposes and so on
 UNASSERTED_TEXTS = 200  # texts of an entity that are read for such relations
 CACHE_ENTRIES = 100_000  # in one cache

@@ -4,7 +4,7 @@
 // nothing is written.
 // Plan: `conversation/save` without the parts for stored messages that change (a test compares the
 // two). Its comments hold here, too. A server needs half the time to plan this one.
-:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, links: null, ends: [], instructions: [], chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, max_retyped: 1000, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", conversation_id: "conv-123", revision: 0, now: 1767225600000, conversation: {mode: "hybrid", project: "", tags: [], content: "", facets: ["1"]}, created: [{properties: {id: "conv-123:0", conversation_id: "conv-123", position: 0, role: "user", content: "Hello", kind: "message", facets: ["1"]}, vector: null}], last_stored_id: null, links: null, ends: [], instructions: [], chunks: [], entities: [], mentions: [], relations: [], max_evidence: 50, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (c:Conversation {namespace: $batch.namespace, id: $batch.conversation_id})
 ON CREATE SET c.revision = 0, c.created_ms = $batch.now, c.kind = 'conversation'
@@ -89,9 +89,7 @@ CALL () {
   SET e.updated_ms = $batch.now
   WITH e, row, e.name AS name, e.type_facet AS type, e.timestamp_ms AS timestamp_ms,
     e.origin = 'extracted' AND NOT EXISTS { (e)<-[:INTO]-(:Merge) }
-      AND (row.properties.precedence < e.precedence OR e.description = '')
-      AND (row.properties.type_facet = e.type_facet
-        OR COUNT { (e)<-[:MENTIONS]-() } <= $batch.max_retyped) AS is_better
+      AND (row.properties.precedence < e.precedence OR e.description = '') AS is_better
   FOREACH (better IN CASE WHEN is_better THEN [e] ELSE [] END |
     SET better += row.properties, better.timestamp_ms = timestamp_ms)
   WITH e, row, name <> e.name AS is_renamed, type, type <> e.type_facet AS is_retyped

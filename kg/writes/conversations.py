@@ -128,7 +128,6 @@ def save(
         "mentions": list(findings.mentions),
         "relations": list(findings.relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "max_retyped": limits.RETYPED_TEXTS,
         "expected_state": guard.parameters() if guard else None,
     }
     return Statement(name=name, parameters={"batch": batch}, read=as_is, writes=True)

@@ -242,7 +242,6 @@ def store(
         "entities": list(entities),
         "relations": list(relations),
         "max_evidence": limits.EVIDENCE_PER_RELATIONSHIP,
-        "max_retyped": limits.RETYPED_TEXTS,
         "last": last,
         "expected_state": guard.parameters(),
     }

@@ -157,17 +157,3 @@ def test_a_better_mention_types_the_entity_for_filters_too(
     response = client.search_hybrid("Zephyr", filters={"entity_types": ["tool"]})
     found = {result.conversation_id for result in response.results if result.type == "message"}
     assert found == {"first", "second"}
-
-
-def test_an_entity_in_very_many_texts_keeps_its_type(
-    client: ContextPersistenceClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "RETYPED_TEXTS", 1)
-    for number in range(2):
-        client.save_conversation(f"{number}", [{"role": "user", "content": "Ask Zephyr today."}])
-    before = client.query_knowledge_graph("Zephyr", operation="context").context.entity
-    client.configure_entity_patterns({"tool": ["Zephyr"]})
-    client.save_conversation("last", [{"role": "user", "content": "Zephyr is slow."}])
-    entity = client.query_knowledge_graph("Zephyr", operation="context").context.entity
-    assert (entity.type, entity.description) == (before.type, before.description)
-    assert before.type != "tool"
