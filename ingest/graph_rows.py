@@ -1,13 +1,13 @@
 """Build rows for the statements that write extracted entities, mentions and relations."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
-from mcp_context_persistence.ingest.precedence import order_text, rank_mention, rank_relation
+from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.identifiers import (
     build_label,
@@ -73,7 +73,6 @@ def build_graph_rows(
     *,
     now: int,
     type_limits: TypeLimits,
-    text_orders: Mapping[str, str] | None = None,
 ) -> GraphRows:
     """Build the rows for the entities and relations of several texts.
 
@@ -84,25 +83,23 @@ def build_graph_rows(
         now: Milliseconds since 1970.
         type_limits: Which types may be stored. A relationship of another type becomes `RELATED_TO`
             and keeps its name, an entity of another type becomes a concept.
-        text_orders: For each id of a text the key that orders it, see `precedence.order_text`; the
-            texts are of now if it is left out.
     """
     extractions = list(extractions)
-    if text_orders is None:
-        text_orders = {text_id: order_text(now, text_id) for text_id, _ in extractions}
-    best_mentions = _select_best_mentions(extractions, text_orders)
+    best_mentions = _select_best_mentions(extractions)
     allowed = type_limits.select_allowed(
         [
             build_relationship_type(relation.type)
             for _, extraction in extractions
             for relation in extraction.relations
         ],
-        [build_label(mention.type) for _, mention in best_mentions.values()],
+        [build_label(mention.type) for mention in best_mentions.values()],
     )
     return GraphRows(
         entities=[
-            _build_entity_row(namespace, _with_allowed_type(mention, allowed), precedence, now=now)
-            for _, (precedence, mention) in sorted(best_mentions.items())
+            _build_entity_row(
+                namespace, _with_allowed_type(best_mentions[entity_id], allowed), now=now
+            )
+            for entity_id in sorted(best_mentions)
         ],
         mentions=[
             {
@@ -112,7 +109,7 @@ def build_graph_rows(
             }
             for source_id, extraction in extractions
         ],
-        relations=_build_relation_rows(namespace, extractions, allowed, text_orders),
+        relations=_build_relation_rows(namespace, extractions, allowed),
         redirected_ids=frozenset(
             mention.redirected_from
             for _, extraction in extractions
@@ -122,66 +119,66 @@ def build_graph_rows(
     )
 
 
-def _select_best_mentions(
-    extractions: Iterable[tuple[str, Extraction]], text_orders: Mapping[str, str]
-) -> dict[str, tuple[str, Mention]]:
-    """Return for each entity the mention that gives it its properties, with its precedence."""
-    best: dict[str, tuple[str, Mention]] = {}
-    for text_id, extraction in extractions:
+def _select_best_mentions(extractions: Sequence[tuple[str, Extraction]]) -> dict[str, Mention]:
+    """Return for each entity the mention that gives it its type, with its commonest name."""
+    best: dict[str, Mention] = {}
+    names: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for _, extraction in extractions:
         for mention in extraction.mentions:
-            precedence = rank_mention(mention, text_orders[text_id])
             current = best.get(mention.entity_id)
-            if current is None or precedence < current[0]:
-                best[mention.entity_id] = precedence, mention
+            if current is None or _rank(mention) > _rank(current):
+                best[mention.entity_id] = mention
+            if mention.redirected_from is None:
+                names[mention.entity_id][mention.name] += 1
+    for entity_id, counts in names.items():
+        if len(counts) > 1:
+            name = counts.most_common(1)[0][0]
+            best[entity_id] = replace(best[entity_id], name=name)
     return best
 
 
+def _rank(mention: Mention) -> tuple[bool, bool, float]:
+    """Return the sort key of a mention.
+
+    The entity's own name wins over that of a merged entity, then a user's pattern over a rule, then
+    the higher confidence.
+    """
+    return (
+        mention.redirected_from is None,
+        mention.extractor.startswith(RULE_PREFIX),
+        mention.confidence,
+    )
+
+
 def _build_relation_rows(
-    namespace: str,
-    extractions: Iterable[tuple[str, Extraction]],
-    allowed: Types,
-    text_orders: Mapping[str, str],
+    namespace: str, extractions: Iterable[tuple[str, Extraction]], allowed: Types
 ) -> list[dict[str, Any]]:
-    """Return one row per relationship; its first source is the text with the best relation."""
+    """Return one row per relationship, with its sources and its highest confidence."""
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    sources: defaultdict[tuple[str, str, str], set[str]] = defaultdict(set)
     for source_id, extraction in extractions:
         for relation in extraction.relations:
             stored_type = build_relationship_type(relation.type)
             if stored_type not in allowed.relationship_types:
                 stored_type = FALLBACK_TYPE
             key = (relation.source, stored_type, relation.target)
-            precedence = rank_relation(relation, text_orders[source_id])
-            if key not in rows or precedence < rows[key]["properties"]["precedence"]:
-                rows[key] = _build_relation_row(
-                    namespace, relation, stored_type, source_id=source_id, precedence=precedence
-                )
-            sources[key].add(source_id)
-    return [
-        {
-            **rows[key],
-            "sources": [
-                source_id
-                for source_id in (
-                    *rows[key]["sources"],
-                    *sorted(sources[key] - {*rows[key]["sources"]}),
-                )
-                if source_id
-            ],
-        }
-        for key in sorted(rows)
-    ]
+            if key not in rows:
+                rows[key] = _build_relation_row(namespace, relation, stored_type)
+            row = rows[key]
+            row["properties"]["confidence"] = max(
+                row["properties"]["confidence"], relation.confidence
+            )
+            if source_id and source_id not in row["sources"]:
+                row["sources"].append(source_id)
+    return [rows[key] for key in sorted(rows)]
 
 
-def _build_relation_row(
-    namespace: str, relation: Relation, stored_type: str, *, source_id: str, precedence: str
-) -> dict[str, Any]:
-    """Return the row of a relationship with its first source."""
+def _build_relation_row(namespace: str, relation: Relation, stored_type: str) -> dict[str, Any]:
+    """Return the row of a relationship without sources."""
     return {
         "source": relation.source,
         "target": relation.target,
         "type": stored_type,
-        "sources": [source_id],
+        "sources": [],
         "properties": {
             "id": build_relationship_id(relation.source, stored_type, relation.target),
             "namespace": namespace,
@@ -190,7 +187,6 @@ def _build_relation_row(
             "evidence": relation.evidence,
             "extractor": relation.extractor,
             "origin": "extracted",
-            "precedence": precedence,
         },
     }
 
@@ -202,10 +198,8 @@ def _with_allowed_type(mention: Mention, allowed: Types) -> Mention:
     return replace(mention, type=FALLBACK_ENTITY_TYPE)
 
 
-def _build_entity_row(
-    namespace: str, mention: Mention, precedence: str, *, now: int
-) -> dict[str, Any]:
-    """Return the row of an extracted entity."""
+def _build_entity_row(namespace: str, mention: Mention, *, now: int) -> dict[str, Any]:
+    """Return the row of an extracted entity; a stored entity keeps its own properties."""
     return {
         "id": mention.entity_id,
         "label": build_label(mention.type),
@@ -217,7 +211,6 @@ def _build_entity_row(
             "confidence": mention.confidence,
             "aliases": [],
             "origin": "extracted",
-            "precedence": precedence,
             "timestamp_ms": now,
             **search_properties(
                 namespace,

@@ -42,14 +42,11 @@ class AnalysisCache:
         extractions: The extraction of each text.
         passages: By model and text, the passages with their vectors, `(dimension,) float32`.
         patterns: The user's entity types with which the texts were extracted from.
-        spellings: For the id of a name that is not stored yet, the id that an earlier conversation
-            of the same batch gives it in another spelling.
     """
 
     extractions: "dict[str, Extraction]" = field(default_factory=dict)
     passages: "dict[tuple[str, str], list[tuple[Passage, Any]]]" = field(default_factory=dict)
     patterns: "UserPatterns | None" = None
-    spellings: dict[str, str] = field(default_factory=dict)
 
 
 def analyze_texts(

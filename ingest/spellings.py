@@ -43,23 +43,6 @@ def unify_spellings(
     return [(key, replace_ids(extraction, targets)) for key, extraction in keyed], names
 
 
-def choose_spellings(names: Iterable[NewName]) -> dict[str, str]:
-    """Return for the ids of later spellings of a name the id of its first one."""
-    first_names: defaultdict[str, list[NewName]] = defaultdict(list)
-    known_ids: set[str] = set()
-    targets: dict[str, str] = {}
-    for name in names:
-        if name.id in known_ids:
-            continue
-        known_ids.add(name.id)
-        spellings = [other for other in first_names[name.folded] if not name.is_never(other)]
-        if spellings:
-            targets[name.id] = spellings[0].id
-        else:
-            first_names[name.folded].append(name)
-    return targets
-
-
 def _build_key(mention: Mention) -> tuple[str, bool]:
     return fold_name(mention.name), mention.type in NEVER_CONCEPTS
 

@@ -19,8 +19,6 @@
 // the messages still state (`instruction_ids`); a retired one stays retired.
 // Messages, decisions and instructions inherit project, tags and metadata of their conversation,
 // unless they have their own.
-// An extracted entity or relationship gets the properties of the text with the lowest precedence, see
-// `ingest/precedence.py`, whichever text is written first; an entity that others were merged into stays.
 // `SET updated_ms` locks an existing entity, which `MERGE` alone does not. If an entity was deleted
 // between the two, it is missing later, as is a relationship that another writer deletes while this
 // one waits for it: a guard then rolls everything back.
@@ -239,30 +237,10 @@ CALL () {
   MERGE (e:Entity {namespace: $batch.namespace, id: row.id})
   ON CREATE SET e += row.properties, e.created_ms = $batch.now, e:$(row.label)
   SET e.updated_ms = $batch.now
-  WITH e, row, e.name AS name, e.type_facet AS type, e.timestamp_ms AS timestamp_ms,
-    e.origin = 'extracted' AND NOT EXISTS { (e)<-[:INTO]-(:Merge) }
-      AND (row.properties.precedence < e.precedence OR e.description = '') AS is_better
-  FOREACH (better IN CASE WHEN is_better THEN [e] ELSE [] END |
-    SET better += row.properties, better.timestamp_ms = timestamp_ms)
-  WITH e, row, name <> e.name AS is_renamed, type, type <> e.type_facet AS is_retyped
-  CALL (e, row, is_renamed) {
-    WITH e, row, is_renamed
-    WHERE row.vector IS NOT NULL
-      AND (is_renamed OR e[$batch.expected_state.vector_property] IS NULL)
+  WITH e, row
+  CALL (e, row) {
+    WITH e, row WHERE row.vector IS NOT NULL AND e[$batch.expected_state.vector_property] IS NULL
     CALL db.create.setNodeVectorProperty(e, $batch.expected_state.vector_property, row.vector)
-    FOREACH (renamed IN CASE WHEN is_renamed THEN [e] ELSE [] END |
-      REMOVE renamed[$batch.expected_state.inactive_property])
-  }
-  CALL (e, row, type, is_retyped) {
-    WITH e, row, type WHERE is_retyped
-    REMOVE e:$([label IN labels(e) WHERE label <> 'Entity'])
-    SET e:$(row.label)
-    WITH e, type
-    MATCH (e)<-[:MENTIONS|ABOUT]-(m)
-    WITH DISTINCT m, type AS old, e.type_facet AS new,
-      EXISTS { (m)-[:MENTIONS|ABOUT]->(:Entity {type_facet: type}) } AS keeps_old
-    SET m.mentioned = [f IN coalesce(m.mentioned, []) WHERE f <> new AND (keeps_old OR f <> old)] + new,
-      m.facets = [f IN m.facets WHERE f <> new AND (keeps_old OR f <> old)] + new
   }
 }
 CALL () {
@@ -284,17 +262,14 @@ CALL () {
   MATCH (b:Entity {namespace: $batch.namespace, id: row.target})
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
-  SET r.updated_ms = $batch.now
-  WITH a, b, r, row, coalesce(r.sources, []) AS old,
-    r.origin = 'extracted' AND (row.properties.precedence <= r.precedence OR r.evidence IS NULL)
-      AS is_best
-  FOREACH (best IN CASE WHEN is_best THEN [r] ELSE [] END | SET best += row.properties)
-  WITH a, b, r, old + [id IN row.sources WHERE NOT id IN old] AS sources,
-    CASE WHEN is_best THEN row.sources[0] ELSE old[0] END AS best_id
-  WITH a, b, r, sources, coalesce(best_id, sources[0]) AS best_id
-  SET r.sources = CASE WHEN r.precedence IS NULL THEN sources ELSE [best_id] + COLLECT {
-      UNWIND sources AS id WITH id WHERE id <> best_id RETURN id ORDER BY id
-    } END[..$batch.max_evidence],
+  SET r.updated_ms = $batch.now,
+    r.evidence = CASE WHEN r.evidence IS NULL AND r.origin = 'extracted' THEN row.properties.evidence
+      ELSE r.evidence END,
+    r.confidence = CASE WHEN r.origin = 'extracted' AND r.confidence < row.properties.confidence
+      THEN row.properties.confidence ELSE r.confidence END
+  WITH a, b, r, row, coalesce(r.sources, []) AS old
+  WITH a, b, r, old + [id IN row.sources WHERE NOT id IN old] AS sources
+  SET r.sources = sources[..$batch.max_evidence],
     r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
   RETURN size($batch.relations) - count(CASE WHEN r.id IS NOT NULL
     OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END) AS missing_relations
@@ -308,9 +283,7 @@ CALL (mentioned_entities, undecided_entities, described_ids) {
   FOREACH (lost IN CASE WHEN e.id IN described_ids
       AND NOT EXISTS { (e)<-[:MENTIONS]-(t) WHERE t.content CONTAINS e.description }
       THEN [e] ELSE [] END |
-    SET lost += coalesce([row IN $batch.entities WHERE row.id = lost.id | {
-      description: row.properties.description, precedence: row.properties.precedence
-    }][0], {description: '', precedence: null}))
+    SET lost.description = coalesce([row IN $batch.entities WHERE row.id = lost.id | row.properties.description][0], ''))
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
     AND NOT EXISTS { (e)--(:Entity) }

@@ -107,7 +107,6 @@ CALL (described) {
   WITH x, x.description AS description
   WHERE NOT EXISTS { (x)<-[:MENTIONS]-(t) WHERE t.content CONTAINS x.description }
   SET x.description = ''
-  REMOVE x.precedence
   RETURN collect(description) AS descriptions
 }
 CALL (entities) {

@@ -12,7 +12,7 @@
 // `expected_state` is the namespace's vector state as the caller read it; a guard compares it with
 // the present one, and also fails if entities were merged while mentions were deleted.
 // The namespace gets another version at the very end, so that its lock is held for the commit only.
-:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, evidence: {rel1: "Text"}, descriptions: {DataProcessor: {description: "Text", precedence: "1"}}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
+:param batch => {namespace: "default", now: 1767225600000, id: "handbook", properties: {kind: "document", content: "Text", hash: "1", project: ""}, passages: [{properties: {id: "document:handbook#0", document_id: "handbook", position: 0, start: 0, end: 4, content: "Text", kind: "document", facets: ["1"]}, vector: [0.1, 0.2], mentions: [{id: "DataProcessor", properties: {start: 0, end: 4, count: 1, confidence: 0.9, extractor: "rule"}}]}], supported: {rel1: ["document:handbook#0"]}, evidence: {rel1: "Text"}, descriptions: {DataProcessor: "Text"}, expected_state: {model: "all-MiniLM-L6-v2@53aa5117", size: 384, vector_property: "embedding", inactive_property: "embedding_none", revision: 1, merges: 0, ids: [], followed: [], spellings: []}}
 CYPHER replan=skip
 MERGE (d:Document {namespace: $batch.namespace, id: $batch.id})
 ON CREATE SET d.created_ms = $batch.now, d.fresh = true
@@ -70,8 +70,7 @@ CALL (mentioned_entities, described_ids) {
   WITH e, described_ids
   FOREACH (lost IN CASE WHEN e.id IN described_ids
       AND NOT EXISTS { (e)<-[:MENTIONS]-(t) WHERE t.content CONTAINS e.description }
-      THEN [e] ELSE [] END |
-    SET lost += coalesce($batch.descriptions[lost.id], {description: '', precedence: null}))
+      THEN [e] ELSE [] END | SET lost.description = coalesce($batch.descriptions[lost.id], ''))
   WITH e
   WHERE e:Entity AND e.origin = 'extracted' AND NOT EXISTS { (e)<-[:MENTIONS|ABOUT]-() }
     AND NOT EXISTS { (e)--(:Entity) }

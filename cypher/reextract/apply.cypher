@@ -27,9 +27,7 @@ CALL (texts) {
   CALL (m, e) {
     MATCH (e)-[r]->(:Entity)
     WHERE m.id IN r.sources
-    SET r.sources = [id IN r.sources WHERE id <> m.id],
-      r.evidence = CASE WHEN r.origin = 'extracted' AND m.content CONTAINS r.evidence THEN null
-        ELSE r.evidence END
+    SET r.sources = [id IN r.sources WHERE id <> m.id]
     WITH r WHERE size(r.sources) = 0 AND r.origin = 'extracted' AND r.capped IS NULL
     DELETE r
   }
@@ -84,16 +82,9 @@ CALL (texts) {
   MERGE (a)-[r:$(row.type)]->(b)
   ON CREATE SET r += row.properties, r.created_ms = $batch.now, r.sources = []
   SET r.updated_ms = $batch.now
-  WITH a, b, r, row, new_sources, coalesce(r.sources, []) AS old,
-    r.origin = 'extracted' AND (row.properties.precedence <= r.precedence OR r.evidence IS NULL)
-      AS is_best
-  FOREACH (best IN CASE WHEN is_best THEN [r] ELSE [] END | SET best += row.properties)
-  WITH a, b, r, old + [id IN new_sources WHERE NOT id IN old] AS sources,
-    CASE WHEN is_best THEN new_sources[0] ELSE old[0] END AS best_id
-  WITH a, b, r, sources, coalesce(best_id, sources[0]) AS best_id
-  SET r.sources = CASE WHEN r.precedence IS NULL THEN sources ELSE [best_id] + COLLECT {
-      UNWIND sources AS id WITH id WHERE id <> best_id RETURN id ORDER BY id
-    } END[..$batch.max_evidence],
+  WITH a, b, r, new_sources, coalesce(r.sources, []) AS old
+  WITH a, b, r, old + [id IN new_sources WHERE NOT id IN old] AS sources
+  SET r.sources = sources[..$batch.max_evidence],
     r.capped = CASE WHEN size(sources) > $batch.max_evidence THEN true ELSE r.capped END
   RETURN count(CASE WHEN r.id IS NOT NULL OR EXISTS { (a)-[x]->(b) WHERE x = r } THEN 1 END)
     AS written_relations

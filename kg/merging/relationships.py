@@ -58,10 +58,8 @@ def combine(key: Key, relationships: Sequence[Properties]) -> dict[str, Any]:
         combined["capped"] = True
     if any(properties.get("origin") == "user" for properties in relationships):
         combined["origin"] = "user"
-    if len(relationships) > 1:
-        combined.pop("precedence", None)  # what was merged stays
-        if metadata is not None:
-            combined["properties"] = validation.dump_metadata("properties", metadata)
+    if len(relationships) > 1 and metadata is not None:
+        combined["properties"] = validation.dump_metadata("properties", metadata)
     return replace_id(key, combined)
 
 

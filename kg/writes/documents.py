@@ -110,10 +110,7 @@ def save(
         "id": document_id,
         "properties": dict(properties),
         "passages": list(passages),
-        "descriptions": {
-            row["id"]: {key: row["properties"][key] for key in ("description", "precedence")}
-            for row in entities
-        },
+        "descriptions": {row["id"]: row["properties"]["description"] for row in entities},
         "evidence": {row["properties"]["id"]: row["properties"]["evidence"] for row in relations},
         "supported": {row["properties"]["id"]: list(row["sources"]) for row in relations},
         "expected_state": guard.parameters(),

@@ -36,7 +36,6 @@ def build_entity_row(
         **fields,
         "type": entity_type,
         "metadata": validation.dump_metadata("metadata", fields["metadata"]),
-        "precedence": None,  # the item counts, whatever texts are stored later
         "created_ms": created_ms,
         "timestamp_ms": created_ms,
         **search_properties(
@@ -105,7 +104,6 @@ def build_relationship_row(
             "id": build_relationship_id(source, stored_type, target),
             "namespace": namespace,
             "properties": validation.dump_metadata("properties", fields["properties"]),
-            "precedence": None,
         },
     }
 

@@ -29,15 +29,6 @@ class NewName:
     folded: str
     excluded_types: tuple[str, ...]
 
-    def is_never(self, other: "NewName") -> bool:
-        """Return whether two entities are never the same: an ordinary word and a person."""
-        return {self._is_word, other._is_word} == {True, False}
-
-    @property
-    def _is_word(self) -> bool | None:
-        """Whether it is an ordinary word; None for a name that may be one."""
-        return self.excluded_types == NEVER_CONCEPTS if self.excluded_types else None
-
     def to_parameters(self) -> dict[str, Any]:
         """Return the parameters of the statements."""
         return asdict(self)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest import pipeline as ingest_pipeline
-from mcp_context_persistence.ingest.spellings import choose_spellings
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.errors import ContextPersistenceError, ValidationError
@@ -28,7 +27,6 @@ from mcp_context_persistence.services import conversations
 from mcp_context_persistence.services.batch_pipeline import BatchPipeline, report_progress
 from mcp_context_persistence.services.batch_settings import count_workers
 from mcp_context_persistence.services.failure_streak import FailureStreak
-from mcp_context_persistence.services.message_analysis import list_names
 
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.models.embedder import Embedder
@@ -157,17 +155,7 @@ class _ConversationGroup:
             )
 
     def embed_names(self) -> None:
-        """Embed the names of the entities; the embedder remembers them until they are written.
-
-        Of several spellings of a name, that of the first conversation is stored, whichever
-        conversation is written first.
-        """
-        self._cache.spellings = choose_spellings(
-            name
-            for item in self._items
-            if item.difference
-            for name in list_names(item.difference.items, self._cache)
-        )
+        """Embed the names of the entities; the embedder remembers them until they are written."""
         names = {
             mention.name
             for extraction in self._cache.extractions.values()

@@ -6,8 +6,8 @@ entities of the names, build the rows, add the vectors, store. Run them inside
 redirects have changed since they were read.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from mcp_context_persistence.ingest.extraction.results import Extraction
@@ -71,7 +71,6 @@ def resolve_names(
     redirects: Redirects,
     *,
     reads_stored: bool = True,
-    spellings: Mapping[str, str] | None = None,
 ) -> tuple[list[tuple[str, Extraction]], list[NewName]]:
     """Replace the ids of names that are stored in another spelling, and those of merged entities.
 
@@ -80,7 +79,6 @@ def resolve_names(
         extractions: For each text its id and its extraction.
         redirects: The redirects of merged entities.
         reads_stored: Whether to look for stored spellings; else only those of the texts meet.
-        spellings: For ids that are not stored in any spelling the ids to store instead.
 
     Returns:
         The extractions, and the entities that are not stored yet.
@@ -94,9 +92,6 @@ def resolve_names(
         merged = {name.id: redirects.folded.get(name.folded) for name in new_names}
         targets.update((key, merged_id) for key, merged_id in merged.items() if merged_id)
         new_names = [name for name in new_names if name.id not in targets]
-        chosen = {name.id: (spellings or {}).get(name.id, name.id) for name in new_names}
-        targets.update((key, target) for key, target in chosen.items() if key != target)
-        new_names = [replace(name, id=chosen[name.id]) for name in new_names]
     resolved = [
         (key, follow_redirects(replace_ids(extraction, targets), redirects.targets))
         for key, extraction in unified
@@ -112,8 +107,6 @@ def build_knowledge(
     now: int,
     type_limits: TypeLimits | None = None,
     reads_stored: bool = True,
-    text_orders: Mapping[str, str] | None = None,
-    spellings: Mapping[str, str] | None = None,
 ) -> Knowledge:
     """Give each name its entity, and build the rows.
 
@@ -125,20 +118,12 @@ def build_knowledge(
         now: Milliseconds since 1970.
         type_limits: Which types may be stored; those of the namespace if it is left out.
         reads_stored: As in `resolve_names`.
-        text_orders: As in `build_graph_rows`.
-        spellings: As in `resolve_names`.
     """
-    resolved, new_names = resolve_names(
-        engine, extractions, redirects, reads_stored=reads_stored, spellings=spellings
-    )
+    resolved, new_names = resolve_names(engine, extractions, redirects, reads_stored=reads_stored)
     return Knowledge(
         extractions=[extraction for _, extraction in resolved],
         rows=build_graph_rows(
-            engine.namespace,
-            resolved,
-            now=now,
-            type_limits=type_limits or engine.types,
-            text_orders=text_orders,
+            engine.namespace, resolved, now=now, type_limits=type_limits or engine.types
         ),
         redirects=redirects,
         new_names=new_names,

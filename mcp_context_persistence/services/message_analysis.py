@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.extraction.results import add_author
 from mcp_context_persistence.ingest.pipeline import AnalysisCache, KeyedText, analyze_texts
-from mcp_context_persistence.ingest.precedence import order_text
-from mcp_context_persistence.ingest.spellings import unify_spellings
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.vector_spaces import WriteGuard
 from mcp_context_persistence.kg.writes.conversations import Findings
 from mcp_context_persistence.kg.writes.message_diff import MessageDiff
-from mcp_context_persistence.kg.writes.spellings import NewName
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import instructions
 from mcp_context_persistence.services.knowledge_writer import build_knowledge, embed_knowledge
@@ -73,62 +70,30 @@ def analyze_messages(
         embedder=model.embedder,
         cache=cache,
     )
-    knowledge = build_knowledge(
-        engine,
-        _add_authors(to_extract, analysis.extractions),
-        redirects,
-        now=now,
-        text_orders=_order_texts(to_extract),
-        spellings=cache.spellings,
-    )
-    embedded = embed_knowledge(knowledge, model)
+    extractions = _add_authors(to_extract, analysis.extractions)
+    knowledge = embed_knowledge(build_knowledge(engine, extractions, redirects, now=now), model)
+    tokens = {message.properties["id"]: message.properties["facets"] for message in to_extract}
     vectors_by_id, chunks = _build_vector_rows(to_embed, analysis.passages)
     if given_vectors is not None:
-        vectors_by_id = _list_given_vectors(messages, given_vectors)
+        vectors_by_id = {
+            message.properties["id"]: given_vectors[index]
+            for index, message in enumerate(messages)
+            if message.needs_vector
+        }
     return MessageAnalysis(
         findings=Findings(
             vectors_by_id=vectors_by_id,
             chunks=chunks,
-            entities=embedded.rows.entities,
-            mentions=_add_tokens(to_extract, embedded.rows.mentions),
-            relations=embedded.rows.relations,
+            entities=knowledge.rows.entities,
+            mentions=[{**row, "facets": tokens[row["text_id"]]} for row in knowledge.rows.mentions],
+            relations=knowledge.rows.relations,
             instructions=instructions.build_rows(engine.namespace, stated, model),
         ),
-        guard=embedded.guard,
-        types=embedded.rows.types,
+        guard=knowledge.guard,
+        types=knowledge.rows.types,
         embedded_count=sum(map(len, analysis.passages.values())),
-        is_truncated=embedded.is_truncated,
+        is_truncated=knowledge.is_truncated,
     )
-
-
-def _list_given_vectors(
-    messages: Sequence[MessageDiff], given_vectors: Mapping[int, Any]
-) -> dict[str, Any]:
-    """Return the caller's own vectors by the ids of the messages that need them."""
-    return {
-        message.properties["id"]: given_vectors[index]
-        for index, message in enumerate(messages)
-        if message.needs_vector
-    }
-
-
-def _add_tokens(
-    messages: Sequence[MessageDiff], rows: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return the rows of mentions with the filter tokens of their messages."""
-    tokens = {message.properties["id"]: message.properties["facets"] for message in messages}
-    return [{**row, "facets": tokens[row["text_id"]]} for row in rows]
-
-
-def list_names(messages: Sequence[MessageDiff], cache: AnalysisCache) -> list[NewName]:
-    """Return the names in the messages of a conversation from which the cache has extractions."""
-    to_extract = [
-        message
-        for message in messages
-        if message.needs_graph and message.properties["content"] in cache.extractions
-    ]
-    extractions = [(key, cache.extractions[text]) for key, text in _key_texts(to_extract)]
-    return unify_spellings(_add_authors(to_extract, extractions))[1]
 
 
 def _add_authors(
@@ -144,18 +109,6 @@ def _add_authors(
         (key, add_author(extraction, users[key]) if key in users else extraction)
         for key, extraction in extractions
     ]
-
-
-def _order_texts(messages: Sequence[MessageDiff]) -> dict[str, str]:
-    """Return for each message the key that orders it."""
-    return {
-        message.properties["id"]: order_text(
-            message.properties["timestamp_ms"],
-            message.properties["conversation_id"],
-            message.properties["position"],
-        )
-        for message in messages
-    }
 
 
 def _key_texts(messages: Sequence[MessageDiff]) -> list[KeyedText]:

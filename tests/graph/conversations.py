@@ -33,7 +33,7 @@ def dump(client):
             "RETURN a.id AS a, type(r) AS type, properties(r) AS properties, b.id AS b",
             namespace=core.namespace,
         ).data()
-    clean = {"created_ms", "updated_ms", "timestamp_ms", "revision", "precedence"}
+    clean = {"created_ms", "updated_ms", "timestamp_ms", "revision"}
 
     def stable(one):
         return repr(

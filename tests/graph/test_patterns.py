@@ -33,7 +33,7 @@ def graph(client):
     nodes = driver.execute_query(
         "MATCH (n {namespace: $n}) WHERE NOT n:NamespaceVersion AND NOT n:EntityPatterns "
         "RETURN labels(n) AS labels, n {.*, embedding: null, created_ms: null, updated_ms: null, "
-        "timestamp_ms: null, revision: null, precedence: null} AS p",
+        "timestamp_ms: null, revision: null} AS p",
         n=mine,
     ).records
     links = driver.execute_query(
