@@ -14,6 +14,7 @@ from mcp_context_persistence.kg.helper_threads import HelperThreads
 if TYPE_CHECKING:
     from mcp_context_persistence.ingest.chunking import Passage
     from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+    from mcp_context_persistence.ingest.extraction.instruction_cues import InstructionSentence
     from mcp_context_persistence.ingest.extraction.user_patterns import UserPatterns
     from mcp_context_persistence.ingest.models.embedder import Embedder
 
@@ -41,11 +42,13 @@ class AnalysisCache:
     Attributes:
         extractions: The extraction of each text.
         passages: By model and text, the passages with their vectors, `(dimension,) float32`.
+        instructions: What the users' texts tell the assistant to remember.
         patterns: The user's entity types with which the texts were extracted from.
     """
 
     extractions: "dict[str, Extraction]" = field(default_factory=dict)
     passages: "dict[tuple[str, str], list[tuple[Passage, Any]]]" = field(default_factory=dict)
+    instructions: "dict[str, list[InstructionSentence]]" = field(default_factory=dict)
     patterns: "UserPatterns | None" = None
 
 

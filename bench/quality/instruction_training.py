@@ -57,7 +57,7 @@ class Sentence(NamedTuple):
         text: Its words.
         kinds: The kind of each clause, empty for none.
         clauses: Their characters.
-        span: The characters of its instruction; None without one.
+        is_labeled: Whether it has an instruction.
         is_found_by_rule: Whether a rule finds it.
         features: What the model knows of its clauses, see `describe_clauses`.
     """
@@ -66,7 +66,7 @@ class Sentence(NamedTuple):
     text: str
     kinds: list[str]
     clauses: list[tuple[int, int]]
-    span: tuple[int, int] | None
+    is_labeled: bool
     is_found_by_rule: bool
     features: Floats
 
@@ -125,18 +125,18 @@ def _label(
     part: int, sentence: OwnSentence, text: str, spans: Sequence[dict[str, str]]
 ) -> Sentence:
     clauses = split_into_clauses(sentence.text)
-    kinds, own_span = [""] * len(clauses), None
+    kinds, is_labeled = [""] * len(clauses), False
     for span in spans:
         first = text.index(span["text"]) - sentence.start
         last = first + len(span["text"])
         if first < len(sentence.text) and last > 0:
-            own_span = max(0, first), min(len(sentence.text), last)
+            is_labeled = True
         for index, (left, right) in enumerate(clauses):
             if min(last, right) - max(first, left) >= (right - left) / 2:
                 kinds[index] = span["kind"]
     is_found = sentence.instruction is not None
     no_features = np.zeros((0, 0), np.float32)
-    return Sentence(part, sentence.text, kinds, clauses, own_span, is_found, no_features)
+    return Sentence(part, sentence.text, kinds, clauses, is_labeled, is_found, no_features)
 
 
 def learn(sentences: Sequence[Sentence]) -> Weights:
@@ -202,7 +202,7 @@ def main() -> None:
     sets = {"own": read_own(options.messages, reader), **read_others(options.data, reader)}
     counts: dict[str, Counter[tuple[bool, bool, bool]]] = defaultdict(Counter)
     for name, sentence, is_found in leave_each_part_out(sets):
-        key = sentence.span is not None, sentence.is_found_by_rule, is_found
+        key = sentence.is_labeled, sentence.is_found_by_rule, is_found
         counts[name][key] += 1
     for name, count in counts.items():
         print(f"{name}: {describe(count)}")

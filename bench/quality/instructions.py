@@ -57,13 +57,13 @@ def measure_contexts(
     return figures
 
 
-def count_found(texts: Sequence[str]) -> tuple[int, Counter[str]]:
+def count_found(texts: Sequence[str], finder: InstructionFinder) -> tuple[int, Counter[str]]:
     """Return the number of messages, and of instructions that each rule finds in them."""
-    found = InstructionFinder().find(texts)
+    found = finder.find(texts)
     return len(texts), Counter(instruction.rule for rows in found for instruction in rows)
 
 
-def measure_messages(path: Path) -> dict[str, float]:
+def measure_messages(path: Path, finder: InstructionFinder) -> dict[str, float]:
     """Return precision and recall of the labeled sentences in our own messages of users.
 
     A sentence is found if more than half of it is in an instruction.
@@ -73,7 +73,7 @@ def measure_messages(path: Path) -> dict[str, float]:
     figures = {}
     for name, found in (
         ("rules", map(find_instructions, texts)),
-        ("all", InstructionFinder().find(texts)),
+        ("all", finder.find(texts)),
     ):
         labeled = right = total = precise = right_kind = 0
         for row, instructions in zip(rows, found, strict=True):
@@ -135,8 +135,9 @@ def main() -> int:
             )
             for key, values in chat_figures.items():
                 figures[key].extend(values)
-    counts = {name: count_found(texts) for name, texts in read_talks(options.data).items()}
-    messages = measure_messages(options.messages)
+    finder = InstructionFinder()
+    counts = {name: count_found(texts, finder) for name, texts in read_talks(options.data).items()}
+    messages = measure_messages(options.messages, finder)
     console = Console(width=110)
     console.print(make_table(figures))
     for name, (number, rules) in counts.items():

@@ -111,10 +111,7 @@ def find_author_sentences(text: str) -> Iterator[AuthorSentence]:
 
 def _find_prose_lines(text: str) -> Iterator[_Line]:
     """Yield lines of prose and rows of tables; skip other data, comments and blank lines."""
-    start = text.find("<!--")
-    while start >= 0 and (end := text.find("-->", start)) >= 0:
-        text = text[:start] + _blank_out(text[start:end]) + text[end:]
-        start = text.find("<!--", end)
+    text = blank_out_comments(text)
     pieces, position = list[str](), 0
     for span in find_data(text):
         if span.shape is not Shape.TABLE:
@@ -123,6 +120,15 @@ def _find_prose_lines(text: str) -> Iterator[_Line]:
     for match in _LINE.finditer("".join([*pieces, text[position:]])):
         if match[0].strip() and not _COMMENT.match(match[0]):
             yield _read_markers(match)
+
+
+def blank_out_comments(text: str) -> str:
+    """Return a text of the same length with spaces in place of HTML comments."""
+    start = text.find("<!--")
+    while start >= 0 and (end := text.find("-->", start)) >= 0:
+        text = text[:start] + _blank_out(text[start:end]) + text[end:]
+        start = text.find("<!--", end)
+    return text
 
 
 def _blank_out(text: str) -> str:

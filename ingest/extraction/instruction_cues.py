@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.author_sentences import (
     AuthorSentence,
+    blank_out_comments,
     find_author_sentences,
     mask_quotes,
 )
@@ -114,8 +115,9 @@ class OwnSentence(NamedTuple):
 def read_sentences(text: str) -> Iterator[OwnSentence]:
     """Yield the sentences of a user's message."""
     text = text[:CHARACTERS_READ]
+    own_words = blank_out_comments(text)
     for source in find_author_sentences(text[: find_own_end(text)]):
-        words = mask_quotes(text[source.start : source.end])
+        words = mask_quotes(own_words[source.start : source.end])
         yield OwnSentence(source.start, source.end, words, _read_sentence(text, source))
 
 

@@ -1,18 +1,26 @@
 """Find what users tell an assistant to remember: by rules first, then by scores."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from mcp_context_persistence.ingest.extraction.instruction_cues import (
     MAX_CHARACTERS,
     MAX_PER_TEXT,
     MAX_WORDS,
+    MIN_PREFERENCE_WORDS,
     MIN_WORDS,
     InstructionSentence,
     OwnSentence,
     build_instruction,
     read_sentences,
 )
+from mcp_context_persistence.ingest.extraction.instruction_scopes import (
+    ASSISTANT,
+    USER,
+    describe_words,
+)
 from mcp_context_persistence.ingest.extraction.instruction_scores import InstructionScorer
+from mcp_context_persistence.ingest.extraction.instruction_wordings import Kind
 from mcp_context_persistence.ingest.extraction.understood_languages import is_understood
 from mcp_context_persistence.kg.text.languages import ENGLISH
 
@@ -54,7 +62,7 @@ class InstructionFinder:
         for (index, row), clause in zip(open_sentences, clauses, strict=True):
             if clause and is_understood(texts[index], ENGLISH, self._language):
                 span = _trim(texts[index], row.start + clause.start, row.start + clause.end)
-                found[index].append(build_instruction(texts[index], span, clause.kind, RULE))
+                found[index] += _build(texts[index], span, clause.kind)
         return [sorted(rows, key=lambda row: row.start)[:MAX_PER_TEXT] for rows in found]
 
 
@@ -68,3 +76,15 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     """Return a span without the spaces and commas around it."""
     words = text[start:end].rstrip(_EDGES)
     return end - len(text[start:end].lstrip(_EDGES)), start + len(words)
+
+
+def _build(text: str, span: tuple[int, int], kind: Kind) -> Iterator[InstructionSentence]:
+    """Yield the instruction of a span, nothing where it is too short.
+
+    Its words are its address: what the rules read from their wordings would be a guess here.
+    """
+    words = text[slice(*span)]
+    if len(words.split()) >= (MIN_PREFERENCE_WORDS if kind == "preference" else MIN_WORDS):
+        subject = ASSISTANT if kind == "instruction" else USER
+        instruction = build_instruction(text, span, kind, RULE)
+        yield replace(instruction, subject=subject, attribute=describe_words(words))

@@ -134,7 +134,12 @@ def find_address(text: str, kind: str, topic: str) -> tuple[str, str]:
         ends = _list_stems(first)[-1:] + _list_stems(second)[-1:]
         if len(ends) == 2:
             return subject, " or ".join(sorted(ends))
-    return subject, " ".join(_list_stems(plain)) or plain.lower()
+    return subject, describe_words(plain)
+
+
+def describe_words(text: str) -> str:
+    """Return an attribute that only the same words have: their stems."""
+    return " ".join(_list_stems(text)) or text.lower()
 
 
 def _list_stems(text: str) -> list[str]:

@@ -87,13 +87,12 @@ class InstructionScorer:
         if self._is_missing:
             return clauses
         weights = read_weights() if self._weights is None else self._weights
-        chosen = [
-            (index, spans, words)
-            for index, sentence in enumerate(sentences)
-            for spans in (split_into_clauses(sentence),)
-            for words in ([score_words(sentence[slice(*span)], weights) for span in spans],)
-            if max(words, default=MIN_WORD_SCORE - 1) >= MIN_WORD_SCORE
-        ]
+        chosen = list[tuple[int, list[tuple[int, int]], list[float]]]()
+        for index, sentence in enumerate(sentences):
+            spans = split_into_clauses(sentence)
+            words = [score_words(sentence[slice(*span)], weights) for span in spans]
+            if max(words, default=MIN_WORD_SCORE - 1) >= MIN_WORD_SCORE:
+                chosen.append((index, spans, words))
         try:
             for tokens in self._reader.read([sentences[index] for index, _, _ in chosen]):
                 index, spans, words = chosen[tokens.text]

@@ -11,6 +11,7 @@ from mcp_context_persistence.ingest.extraction.instruction_cues import (
     find_instructions,
 )
 from mcp_context_persistence.ingest.extraction.instruction_wordings import Kind
+from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
@@ -45,20 +46,24 @@ def find_addresses(content: str) -> frozenset[tuple[str, str]]:
     )
 
 
-def find_stated(messages: Sequence[MessageDiff], models: LanguageModels) -> Stated:
+def find_stated(
+    messages: Sequence[MessageDiff], models: LanguageModels, cache: AnalysisCache
+) -> Stated:
     """Find the instructions in the users' messages among those that are written."""
     changed = [
         message
         for message in messages
         if message.is_changed and message.properties["role"] == "user"
     ]
-    if not changed:
-        return []
-    found = models.instruction_finder.find([message.properties["content"] for message in changed])
+    texts = [message.properties["content"] for message in changed]
+    missing = [text for text in dict.fromkeys(texts) if text not in cache.instructions]
+    if missing:
+        found = models.instruction_finder.find(missing)
+        cache.instructions.update(zip(missing, found, strict=True))
     return [
         (message, instruction)
-        for message, instructions in zip(changed, found, strict=True)
-        for instruction in instructions
+        for message, text in zip(changed, texts, strict=True)
+        for instruction in cache.instructions[text]
     ]
 
 

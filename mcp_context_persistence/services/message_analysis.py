@@ -58,7 +58,7 @@ def analyze_messages(
     """
     to_embed = [message for message in messages if message.needs_vector]
     to_extract = [message for message in messages if message.needs_graph]
-    stated = instructions.find_stated(messages, engine.language_models)
+    stated = instructions.find_stated(messages, engine.language_models, cache)
     if not to_embed and not to_extract and not stated:
         return MessageAnalysis()
     model = engine.embeddings.current()  # entities have vectors in every mode

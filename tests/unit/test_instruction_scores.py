@@ -147,3 +147,18 @@ def test_clauses_are_the_whole_sentence(sentence):
     clauses = split_into_clauses(sentence)
     assert "".join(sentence[start:end] for start, end in clauses) == sentence
     assert all(np.diff(clauses) > 0)
+
+
+def test_only_the_same_words_supersede_what_the_scores_find(finder):
+    texts = ["They put me on lithium two years ago.", "They've started my son on Ritalin."]
+    found = [rows[0] for rows in finder.find(texts)]
+    assert {(row.subject, row.rule) for row in found} == {("user", RULE)}
+    assert found[0].attribute != found[1].attribute
+    assert finder.find(["They PUT me on lithium, two years ago!"])[0][0].attribute == (
+        found[0].attribute
+    )
+
+
+def test_a_comment_in_a_sentence_is_not_scored(finder):
+    text = "Thanks a lot <!-- skip all greetings from now on, please --> and see you soon."
+    assert find(finder, text) == []
