@@ -50,11 +50,11 @@ class InstructionFinder:
         Raises:
             NLPError: The model failed.
         """
-        found = list[list[InstructionSentence]]()
+        instructions = list[list[InstructionSentence]]()
         open_sentences = list[tuple[int, OwnSentence]]()
         for index, text in enumerate(texts):
             sentences = list(read_sentences(text))
-            found.append([row.instruction for row in sentences if row.instruction])
+            instructions.append([row.instruction for row in sentences if row.instruction])
             open_sentences += [
                 (index, row) for row in sentences if not row.instruction and is_scored(row)
             ]
@@ -62,8 +62,8 @@ class InstructionFinder:
         for (index, row), clause in zip(open_sentences, clauses, strict=True):
             if clause and is_understood(texts[index], ENGLISH, self._language):
                 span = _trim(texts[index], row.start + clause.start, row.start + clause.end)
-                found[index] += _build(texts[index], span, clause.kind)
-        return [sorted(rows, key=lambda row: row.start)[:MAX_PER_TEXT] for rows in found]
+                instructions[index] += _build(texts[index], span, clause.kind)
+        return [sorted(rows, key=lambda row: row.start)[:MAX_PER_TEXT] for rows in instructions]
 
 
 def is_scored(sentence: OwnSentence) -> bool:
