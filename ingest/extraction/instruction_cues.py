@@ -126,12 +126,12 @@ def find_instructions(text: str) -> list[InstructionSentence]:
     text = text[:CHARACTERS_READ]
     if not TRIGGER.search(text.lower()):
         return []
-    found = (
+    instructions = (
         instruction
         for sentence in find_author_sentences(text[: find_own_end(text)])
         if (instruction := _read_sentence(text, sentence))
     )
-    return [instruction for instruction, _ in zip(found, range(MAX_PER_TEXT), strict=False)]
+    return [instruction for instruction, _ in zip(instructions, range(MAX_PER_TEXT), strict=False)]
 
 
 def describe_instruction(text: str, kind: Kind, topic: str | None) -> InstructionSentence:

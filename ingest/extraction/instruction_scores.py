@@ -115,7 +115,7 @@ def hash_words(text: str) -> list[int]:
     """Return the buckets of the words of a text and of the pairs of neighbors, each once."""
     words = ["^", *(word.replace("’", "'") for word in _TOKEN.findall(text.lower())), "$"]
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    return list({zlib.crc32(part.encode()) % BUCKETS for part in (*words, *pairs)})
+    return list({zlib.crc32(term.encode()) % BUCKETS for term in (*words, *pairs)})
 
 
 def score_words(text: str, weights: Weights) -> float:
@@ -153,9 +153,9 @@ def describe_clauses(spans: Sequence[tuple[int, int]], tokens: TokenStates) -> F
     rows = np.zeros((len(spans), 3, tokens.states.shape[1]), np.float32)
     rows[:, 1] = tokens.states[starts >= 0].mean(axis=0) if (starts >= 0).any() else 0
     for row, (start, end) in zip(rows, spans, strict=True):
-        places = np.flatnonzero((starts >= start) & (starts < end))
-        if len(places):
-            row[0], row[2] = tokens.states[places].mean(axis=0), tokens.states[places[0]]
+        token_rows = np.flatnonzero((starts >= start) & (starts < end))
+        if len(token_rows):
+            row[0], row[2] = tokens.states[token_rows].mean(axis=0), tokens.states[token_rows[0]]
     return rows.reshape(len(spans), -1)
 
 
