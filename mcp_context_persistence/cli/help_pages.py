@@ -44,7 +44,7 @@ class Command(_HelpWithExamples):
         try:
             return super().invoke(ctx)
         except ValidationError as error:
-            raise ValidationError(name_options(str(error), self.params)) from error
+            raise type(error)(name_options(str(error), self.params)) from error
 
 
 class Group(_HelpWithExamples, click.Group):

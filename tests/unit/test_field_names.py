@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.cli.help_pages import command
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import LimitError, ValidationError
 from mcp_context_persistence.kg.models import explain
 
 
@@ -32,6 +32,16 @@ def test_an_error_names_the_option(text, named):
     result = CliRunner().invoke(search, ["x"])
     assert isinstance(result.exception, ValidationError)
     assert str(result.exception) == named
+
+
+def test_the_class_of_an_error_stays():
+    @command()
+    @click.option("--limit")
+    def search(**_: object) -> None:
+        raise LimitError("limit must be at most 100")
+
+    error = CliRunner().invoke(search, []).exception
+    assert (type(error), str(error)) == (LimitError, "--limit must be at most 100")
 
 
 def test_an_unknown_argument_is_named_without_another_name():
