@@ -84,7 +84,7 @@ def _build(text: str, span: tuple[int, int], kind: Kind) -> Iterator[Instruction
     Its words are its address: what the rules read from their wordings would be a guess here.
     """
     words = text[slice(*span)]
-    if len(words.split()) >= (MIN_PREFERENCE_WORDS if kind == "preference" else MIN_WORDS):
+    if len(words.split()) >= (MIN_WORDS if kind == "instruction" else MIN_PREFERENCE_WORDS):
         subject = ASSISTANT if kind == "instruction" else USER
         instruction = build_instruction(text, span, kind, RULE)
         yield replace(instruction, subject=subject, attribute=describe_words(words))
