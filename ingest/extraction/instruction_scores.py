@@ -28,9 +28,9 @@ from mcp_context_persistence.kg.errors import VectorDBError
 KINDS: tuple[Kind, ...] = ("instruction", "preference", "fact")
 WEIGHTS_FILE = Path(__file__).with_name("instruction_weights.npz")
 BUCKETS = 1 << 13  # of the hashes of words and pairs of words
-MIN_WORD_SCORE = -0.8  # of the best clause of a sentence that the embedding model reads
+MIN_WORD_SCORE = -0.5  # of the best clause of a sentence that the embedding model reads
 WORD_SHARE = 0.3  # of the score of the words in that of a clause
-MIN_SCORE = 0.0  # of a clause
+MIN_SCORE = 0.3  # of a clause
 MIN_NEIGHBOR_SCORE = -2.0  # of a clause beside it that belongs to it
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[^\s\w]")
 
