@@ -1,13 +1,10 @@
-"""Commands whose help page shows their examples, and whose errors name their options."""
+"""Commands whose help page shows the examples of their docstring line by line."""
 
 import inspect
 from collections.abc import Callable
 from typing import Any
 
 import click
-
-from mcp_context_persistence.cli.field_names import name_options
-from mcp_context_persistence.kg.errors import ValidationError
 
 HEADING = "Examples:"
 
@@ -37,14 +34,7 @@ class _HelpWithExamples(click.Command):
 
 
 class Command(_HelpWithExamples):
-    """A command with examples, whose errors name its options."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except ValidationError as error:
-            raise type(error)(name_options(str(error), self.params)) from error
+    """A command with examples."""
 
 
 class Group(_HelpWithExamples, click.Group):

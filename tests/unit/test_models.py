@@ -5,6 +5,7 @@ import types
 from datetime import UTC, date, datetime, tzinfo
 
 import numpy as np
+import pydantic
 import pytest
 
 from mcp_context_persistence.kg import models
@@ -237,3 +238,13 @@ def test_two_names_of_one_end_are_compared_only_when_they_are_words():
     }
     with pytest.raises(ValidationError, match=r"^x\.from_entity is given twice"):
         upsert.parse_relationship(link, path="x")
+
+
+def test_an_unknown_argument_is_named_without_another_name():
+    class Arguments(pydantic.BaseModel, extra="forbid"):
+        text: str = ""
+
+    with pytest.raises(pydantic.ValidationError) as raised:
+        Arguments.model_validate({"tex": 1})
+    explained = str(models.explain(raised.value, known_keys=("text",)))
+    assert explained == "there is an unknown key 'tex'; did you mean text?"
