@@ -57,7 +57,7 @@ _INITIALS = re.compile(
     rf"(?P<surname>{_CAPITAL}[\w’']+(?:-{_CAPITAL}\w+)?))(?![\w-]|\.\w)"
 )
 # "Plan B. Deploy it", "vitamin C. Apples have it"
-_NOUNS_BEFORE_LETTERS = frozenset(
+NOUNS_BEFORE_LETTERS = frozenset(
     {
         *("plan", "option", "vitamin", "hepatitis", "type", "grade", "class", "group", "team"),
         *("room", "gate", "hall", "line", "part", "section", "appendix", "annex", "version"),
@@ -79,7 +79,7 @@ def find_name_patterns(text: str) -> Iterator[EntityCandidate]:
             yield EntityCandidate(*match.span("title"), "work", "form:title", Tier.NAMED_ENTITY)
     for match in _INITIALS.finditer(text):
         before = text[max(0, match.start() - 20) : match.start()].split()[-1:]
-        if match["surname"].lower() not in _NOT_IN_FIRMS and _NOUNS_BEFORE_LETTERS.isdisjoint(
+        if match["surname"].lower() not in _NOT_IN_FIRMS and NOUNS_BEFORE_LETTERS.isdisjoint(
             word.lower() for word in before
         ):
             yield EntityCandidate(*match.span("name"), "person", "form:initials", Tier.NAMED_ENTITY)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.extraction.name_case import adapt_case
+from mcp_context_persistence.ingest.extraction.name_patterns import NOUNS_BEFORE_LETTERS
 from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
@@ -106,9 +107,18 @@ def convert_doc(doc: "Doc", text: str, matcher: "PhraseMatcher") -> ParsedText:
         ends=ends,
         children=children,
         sentences=list(_split_sentences(doc, words)),
-        entity_spans=[(span.start, span.end, span.label_) for span in doc.ents],
+        entity_spans=list(_find_labels(doc, lowers)),
         term_spans=_find_terms(doc, matcher),
     )
+
+
+def _find_labels(doc: "Doc", lowers: list[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield spaCy's labels, but not that of "B. Deploy" in "Plan B. Deploy it"."""
+    for span in doc.ents:
+        is_letter = len(lowers[span.start]) == len("b.") and lowers[span.start].endswith(".")
+        is_after_noun = span.start > 0 and lowers[span.start - 1] in NOUNS_BEFORE_LETTERS
+        if not (is_letter and is_after_noun):
+            yield span.start, span.end, span.label_
 
 
 def _split_sentences(doc: "Doc", words: list[str]) -> Iterator[tuple[int, int]]:

@@ -137,9 +137,17 @@ def check_results(module: str, results: Path) -> None:
 
 @pytest.mark.parametrize("module", SERVER_BENCHES)
 def test_benches_run_on_a_server(
-    module: str, url: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
+    module: str,
+    url: str,
+    data: Path,
+    results: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     from bench.speed import reading
+
+    if module == "bench":  # it compares with the bare models, in programs of their own
+        request.getfixturevalue("torch_in_programs")
 
     monkeypatch.setattr(reading, "WARM", 1)
     monkeypatch.setattr(reading, "ROUNDS", 3)

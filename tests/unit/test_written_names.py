@@ -236,8 +236,16 @@ def test_initials_belong_to_a_name(extractor, text, names):
     assert names <= {mention.name for mention in found if mention.type == "person"}
 
 
-def test_a_letter_at_the_end_of_a_sentence_is_no_initial(extractor):
-    mentions = read(extractor, "We go with plan B. Deploy it today.").mentions
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We go with plan B. Deploy it today.",
+        "She takes vitamin C. Order more.",
+        "He has hepatitis B. Tell Anna.",
+    ],
+)
+def test_a_letter_at_the_end_of_a_sentence_is_no_initial(extractor, text):
+    mentions = read(extractor, text).mentions
     assert not [mention for mention in mentions if ". " in mention.name]
 
 
