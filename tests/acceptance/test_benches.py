@@ -10,7 +10,7 @@ import neo4j
 import pytest
 
 from bench import baseline, files
-from bench.quality import modality
+from bench.quality import modality, name_training
 from tests.acceptance import bench_data
 
 pytest.importorskip("sentence_transformers", reason="the benches compare with all extras")
@@ -163,6 +163,8 @@ def test_benches_run_without_a_server(
     module: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(modality, "FILES", (data / "modality.jsonl",))
+    own_files = {name: (str(data / "messages.jsonl"),) for name in name_training.OWN_FILES}
+    monkeypatch.setattr(name_training, "OWN_FILES", own_files)
     replacements = {
         DATA: str(data),
         LOCOMO: str(data / "locomo" / "locomo_dev.json"),
