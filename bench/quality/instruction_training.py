@@ -28,13 +28,12 @@ from mcp_context_persistence.ingest.extraction.instruction_finder import is_scor
 from mcp_context_persistence.ingest.extraction.instruction_scores import (
     BUCKETS,
     KINDS,
-    MIN_WORD_SCORE,
     WEIGHTS_FILE,
     Weights,
-    choose_clauses,
     describe_clauses,
+    find_clause,
     hash_words,
-    score_clauses,
+    is_worth_reading,
     score_words,
 )
 from mcp_context_persistence.ingest.models.token_states import TokenStateReader
@@ -183,10 +182,10 @@ def leave_each_part_out(
 
 def _is_found(sentence: Sentence, weights: Weights) -> bool:
     words = [score_words(sentence.text[start:end], weights) for start, end in sentence.clauses]
-    if max(words, default=MIN_WORD_SCORE - 1) < MIN_WORD_SCORE:
-        return False
-    scores, shares = score_clauses(words, sentence.features, weights)
-    return choose_clauses(sentence.clauses, scores, shares) is not None
+    return (
+        is_worth_reading(words)
+        and find_clause(sentence.clauses, words, sentence.features, weights) is not None
+    )
 
 
 def main() -> None:
@@ -218,9 +217,9 @@ def describe(count: Counter[tuple[bool, bool, bool]]) -> str:
     labeled = sum(number for (is_labeled, _, _), number in count.items() if is_labeled)
     parts = [f"{count.total()} sentences, {labeled} labeled"]
     for name, stop in (("rules", 2), ("rules and scores", 3)):
-        found = {key: number for key, number in count.items() if any(key[1:stop])}
-        right = sum(number for key, number in found.items() if key[0])
-        parts.append(f"{name} find {sum(found.values())}, {right} of the labeled")
+        numbers = {key: number for key, number in count.items() if any(key[1:stop])}
+        right = sum(number for key, number in numbers.items() if key[0])
+        parts.append(f"{name} find {sum(numbers.values())}, {right} of the labeled")
     return "; ".join(parts)
 
 

@@ -27,7 +27,10 @@ from bench.datasets.sets import beam
 from bench.files import ROOT, write_result
 from bench.quality.instruction_training import read_talks
 from mcp_context_persistence import ContextPersistenceClient
-from mcp_context_persistence.ingest.extraction.instruction_cues import find_instructions
+from mcp_context_persistence.ingest.extraction.instruction_cues import (
+    InstructionSentence,
+    find_instructions,
+)
 from mcp_context_persistence.ingest.extraction.instruction_finder import InstructionFinder
 from mcp_context_persistence.queries.prompt_context.instructions import SHARE
 
@@ -59,43 +62,52 @@ def measure_contexts(
 
 def count_found(texts: Sequence[str], finder: InstructionFinder) -> tuple[int, Counter[str]]:
     """Return the number of messages, and of instructions that each rule finds in them."""
-    found = finder.find(texts)
-    return len(texts), Counter(instruction.rule for rows in found for instruction in rows)
+    instructions_by_text = finder.find(texts)
+    return len(texts), Counter(
+        instruction.rule for instructions in instructions_by_text for instruction in instructions
+    )
 
 
 def measure_messages(path: Path, finder: InstructionFinder) -> dict[str, float]:
-    """Return precision and recall of the labeled sentences in our own messages of users.
-
-    A sentence is found if more than half of it is in an instruction.
-    """
+    """Return precision and recall of the labeled sentences in our own messages of users."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     texts = [row["text"] for row in rows]
     figures = {}
-    for name, found in (
+    for name, instructions_by_text in (
         ("rules", map(find_instructions, texts)),
         ("all", finder.find(texts)),
     ):
-        labeled = right = total = precise = right_kind = 0
-        for row, instructions in zip(rows, found, strict=True):
-            matched = set[int]()
-            for span in row["spans"]:
-                start = row["text"].index(span["text"])
-                end = start + len(span["text"])
-                hits = [
-                    number
-                    for number, instruction in enumerate(instructions)
-                    if min(instruction.end, end) - max(instruction.start, start) > (end - start) / 2
-                ]
-                matched.update(hits)
-                right += bool(hits)
-                right_kind += any(instructions[hit].kind == span["kind"] for hit in hits)
-            labeled += len(row["spans"])
-            total += len(instructions)
-            precise += len(matched)
-        figures[f"precision, {name}"] = precise / max(1, total)
-        figures[f"recall, {name}"] = right / labeled
-        figures[f"right kind, {name}"] = right_kind / max(1, right)
+        counts: Counter[str] = Counter()
+        for row, instructions in zip(rows, instructions_by_text, strict=True):
+            counts += _count_matches(row, instructions)
+        figures[f"precision, {name}"] = counts["matched"] / max(1, counts["instructions"])
+        figures[f"recall, {name}"] = counts["right"] / counts["labeled"]
+        figures[f"right kind, {name}"] = counts["right kind"] / max(1, counts["right"])
     return figures
+
+
+def _count_matches(
+    row: dict[str, Any], instructions: Sequence[InstructionSentence]
+) -> Counter[str]:
+    """Count the labeled sentences of a message and the instructions that match them.
+
+    They match if more than half of the sentence is in the instruction.
+    """
+    counts = Counter(labeled=len(row["spans"]), instructions=len(instructions))
+    matched = set[int]()
+    for span in row["spans"]:
+        start = row["text"].index(span["text"])
+        end = start + len(span["text"])
+        hits = {
+            number
+            for number, instruction in enumerate(instructions)
+            if min(instruction.end, end) - max(instruction.start, start) > (end - start) / 2
+        }
+        matched |= hits
+        counts["right"] += bool(hits)
+        counts["right kind"] += any(instructions[hit].kind == span["kind"] for hit in hits)
+    counts["matched"] = len(matched)
+    return counts
 
 
 def make_table(figures: Figures) -> Table:

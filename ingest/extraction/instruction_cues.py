@@ -7,6 +7,7 @@ text, no questions, no requests for this one time, and nothing about other peopl
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.author_sentences import (
@@ -123,15 +124,10 @@ def read_sentences(text: str) -> Iterator[OwnSentence]:
 
 def find_instructions(text: str) -> list[InstructionSentence]:
     """Return the instructions, preferences and facts of a user's message, in their order."""
-    text = text[:CHARACTERS_READ]
-    if not TRIGGER.search(text.lower()):
+    if not TRIGGER.search(text[:CHARACTERS_READ].lower()):
         return []
-    instructions = (
-        instruction
-        for sentence in find_author_sentences(text[: find_own_end(text)])
-        if (instruction := _read_sentence(text, sentence))
-    )
-    return [instruction for instruction, _ in zip(instructions, range(MAX_PER_TEXT), strict=False)]
+    instructions = (row.instruction for row in read_sentences(text) if row.instruction)
+    return list(islice(instructions, MAX_PER_TEXT))
 
 
 def describe_instruction(text: str, kind: Kind, topic: str | None) -> InstructionSentence:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,7 @@ from mcp_context_persistence.ingest.models.token_states import TokenStateReader,
 from mcp_context_persistence.kg.errors import VectorDBError
 
 # The classes of a clause, after "none".
-KINDS: tuple[Kind, ...] = ("instruction", "preference", "fact")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 WEIGHTS_FILE = Path(__file__).with_name("instruction_weights.npz")
 BUCKETS = 1 << 13  # of the hashes of words and pairs of words
 MIN_WORD_SCORE = -0.5  # of the best clause of a sentence that the embedding model reads
@@ -65,17 +65,9 @@ class InstructionScorer:
     Where the embedding model cannot be loaded, nothing is found, and the log says so once.
     """
 
-    def __init__(
-        self, reader: TokenStateReader | None = None, *, weights: Weights | None = None
-    ) -> None:
-        """Keep the settings; nothing is loaded.
-
-        Args:
-            reader: Reads the sentences; one of its own where it is None.
-            weights: Those of the package where it is None.
-        """
-        self._reader, self._weights = reader or TokenStateReader(), weights
-        self._is_missing = False
+    def __init__(self, reader: TokenStateReader | None = None) -> None:
+        """Keep the reader of the sentences, or one of its own; nothing is loaded."""
+        self._reader, self._is_missing = reader or TokenStateReader(), False
 
     def find(self, sentences: Sequence[str]) -> list[ScoredClause | None]:
         """Return the clauses of each sentence that are an instruction, as one; None without any.
@@ -86,18 +78,17 @@ class InstructionScorer:
         clauses: list[ScoredClause | None] = [None] * len(sentences)
         if self._is_missing:
             return clauses
-        weights = read_weights() if self._weights is None else self._weights
+        weights = read_weights()
         chosen = list[tuple[int, list[tuple[int, int]], list[float]]]()
         for index, sentence in enumerate(sentences):
             spans = split_into_clauses(sentence)
             words = [score_words(sentence[slice(*span)], weights) for span in spans]
-            if max(words, default=MIN_WORD_SCORE - 1) >= MIN_WORD_SCORE:
+            if is_worth_reading(words):
                 chosen.append((index, spans, words))
         try:
             for tokens in self._reader.read([sentences[index] for index, _, _ in chosen]):
                 index, spans, words = chosen[tokens.text]
-                scores, shares = score_clauses(words, describe_clauses(spans, tokens), weights)
-                clauses[index] = choose_clauses(spans, scores, shares)
+                clauses[index] = find_clause(spans, words, describe_clauses(spans, tokens), weights)
         except VectorDBError as error:
             self._is_missing = True
             _log.warning("Instructions are found by rules alone: %s", error)
@@ -123,15 +114,39 @@ def score_words(text: str, weights: Weights) -> float:
     return float(weights.words[hash_words(text)].sum() + weights.words[-1])
 
 
-def score_clauses(
+def is_worth_reading(words: Sequence[float]) -> bool:
+    """Return whether the embedding model reads a sentence, by the log-odds of its clauses."""
+    return any(score >= MIN_WORD_SCORE for score in words)
+
+
+def find_clause(
+    spans: Sequence[tuple[int, int]], words: Sequence[float], features: Floats, weights: Weights
+) -> ScoredClause | None:
+    """Return the best clause with those beside it that belong to it; None without a good one.
+
+    Args:
+        spans: The characters of each clause.
+        words: The log-odds of each by its words, see `score_words`.
+        features: See `describe_clauses`.
+        weights: What was learned.
+    """
+    scores, shares = _score_clauses(words, features, weights)
+    best = int(scores.argmax())
+    if scores[best] < MIN_SCORE:
+        return None
+    first, last = best, best
+    while first > 0 and scores[first - 1] >= MIN_NEIGHBOR_SCORE:
+        first -= 1
+    while last + 1 < len(spans) and scores[last + 1] >= MIN_NEIGHBOR_SCORE:
+        last += 1
+    kind = KINDS[int(shares[first : last + 1].sum(axis=0).argmax())]
+    return ScoredClause(spans[first][0], spans[last][1], kind)
+
+
+def _score_clauses(
     words: Sequence[float], features: Floats, weights: Weights
 ) -> tuple[Floats, Floats]:
     """Return the log-odds of each clause of a sentence, and the share of each kind in it.
-
-    Args:
-        words: The log-odds by the words, see `score_words`.
-        features: See `describe_clauses`.
-        weights: What was learned.
 
     Returns:
         ``(clauses,)`` and ``(clauses, len(KINDS))``.
@@ -157,19 +172,3 @@ def describe_clauses(spans: Sequence[tuple[int, int]], tokens: TokenStates) -> F
         if len(token_rows):
             row[0], row[2] = tokens.states[token_rows].mean(axis=0), tokens.states[token_rows[0]]
     return rows.reshape(len(spans), -1)
-
-
-def choose_clauses(
-    spans: Sequence[tuple[int, int]], scores: Floats, shares: Floats
-) -> ScoredClause | None:
-    """Return the best clause with those beside it that belong to it; None without a good one."""
-    best = int(scores.argmax())
-    if scores[best] < MIN_SCORE:
-        return None
-    first, last = best, best
-    while first > 0 and scores[first - 1] >= MIN_NEIGHBOR_SCORE:
-        first -= 1
-    while last + 1 < len(spans) and scores[last + 1] >= MIN_NEIGHBOR_SCORE:
-        last += 1
-    kind = KINDS[int(shares[first : last + 1].sum(axis=0).argmax())]
-    return ScoredClause(spans[first][0], spans[last][1], kind)
