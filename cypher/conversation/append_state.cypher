@@ -34,9 +34,9 @@ CALL () {
 }
 CALL (end) {
   UNWIND range(end, end + $batch.count - 1) AS position
-  UNWIND $batch.prefixes AS prefix
-  MATCH (m:Message {namespace: $batch.namespace, id: prefix + toString(position)})
-  RETURN collect(m.id) AS used_ids
+  UNWIND [prefix IN $batch.prefixes | prefix + toString(position)] AS id
+  MATCH (m:Message {namespace: $batch.namespace, id: id})
+  RETURN collect(id) AS used_ids
 }
 RETURN revision,
   c {.project_path, .metadata, .mode, .created_ms} AS conversation,

@@ -9,6 +9,7 @@ OPTIONAL MATCH (own:Entity {namespace: $batch.namespace, id: row.id})
 CALL (row, own) {
   WITH row WHERE own IS NULL
   MATCH (e:Entity {namespace: $batch.namespace, folded: row.folded})
+  USING INDEX e:Entity(namespace, folded)
   WHERE NOT e.type IN row.excluded_types
   WITH e ORDER BY e.created_ms, e.id
   RETURN collect(e.id)[0] AS other_id
