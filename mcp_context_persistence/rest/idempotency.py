@@ -8,6 +8,7 @@ whichever replica it reaches, and for as long as they are stored.
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import count
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -55,39 +56,44 @@ def append_once(
     Raises:
         ProblemError: The key belongs to another request.
     """
-    messages = _add_ids(arguments["messages"], key)
-    _check_earlier(client, conversation_id, messages, key)
+    numbers = count()
+    messages = [
+        {**message, "id": _make_id(key, next(numbers))} if message.get("id") is None else message
+        for message in arguments["messages"]
+    ]
+    key_ids = [_make_id(key, index) for index in range(next(numbers))]
+    if _is_repeated(client, conversation_id, key_ids, key):
+        # Compared before anything is written: other messages of the request may be new.
+        ids = set(key_ids)
+        named = [message for message in messages if message["id"] in ids]
+        _check_texts(client.append_messages(conversation_id, named), key_ids)
     response = client.append_messages(conversation_id, **{**arguments, "messages": messages})
-    own_ids = {_make_id(key, index) for index in range(len(messages))}
-    if own_ids.intersection(response.differing_ids):
-        raise _conflict()
+    _check_texts(response, key_ids)
     return response
 
 
-def _add_ids(messages: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
-    return [
-        {**message, "id": _make_id(key, index)} if message.get("id") is None else {**message}
-        for index, message in enumerate(messages)
-    ]
+def _is_repeated(
+    client: ContextPersistenceClient, conversation_id: str, key_ids: Sequence[str], key: str
+) -> bool:
+    """Return whether the messages of an earlier request with this key are stored.
 
-
-def _check_earlier(
-    client: ContextPersistenceClient,
-    conversation_id: str,
-    messages: Sequence[Mapping[str, Any]],
-    key: str,
-) -> None:
-    """Refuse another number of messages, or another conversation, than the first request had."""
-    indexes = [
-        index for index, message in enumerate(messages) if message["id"] == _make_id(key, index)
-    ]
-    stored = [_find_conversation(client, _make_id(key, index)) for index in indexes[:1]]
-    if stored in ([], [None]):
-        return
-    stored += [_find_conversation(client, _make_id(key, index)) for index in indexes[1:]]
-    is_longer = _find_conversation(client, _make_id(key, len(messages))) is not None
+    Raises:
+        ProblemError: They are in another conversation, or their number is another one.
+    """
+    first = _find_conversation(client, _make_id(key, 0))
+    if first is None:
+        return False
+    stored = [first, *(_find_conversation(client, message_id) for message_id in key_ids[1:])]
+    is_longer = _find_conversation(client, _make_id(key, len(key_ids))) is not None
     if is_longer or any(other != conversation_id for other in stored):
         raise _conflict()
+    return True
+
+
+def _check_texts(response: AppendMessagesResponse, key_ids: Sequence[str]) -> None:
+    """Refuse messages with other texts or roles than those of the first request."""
+    if set(key_ids).intersection(response.differing_ids):
+        raise _conflict(outcome="unknown" if response.created else "not_applied")
 
 
 def _find_conversation(client: ContextPersistenceClient, message_id: str) -> str | None:
@@ -101,7 +107,7 @@ def _make_id(key: str, index: int) -> str:
     return f"key-{sha256(f'{index} {key}'.encode()).hexdigest()[:DIGITS]}"
 
 
-def _conflict() -> ProblemError:
+def _conflict(*, outcome: str = "not_applied") -> ProblemError:
     return ProblemError(
-        "conflict", "this Idempotency-Key belongs to another request; nothing was changed"
+        "conflict", "this Idempotency-Key belongs to another request", outcome=outcome
     )

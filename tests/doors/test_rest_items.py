@@ -152,6 +152,32 @@ def test_a_repeated_append_with_a_key_adds_nothing(rest):
         assert response.status_code == 422
 
 
+def test_a_key_covers_the_messages_without_an_id(rest):
+    def send(*messages):
+        return rest.post(
+            "/v1/conversations/mixed/messages",
+            json={"messages": [{"role": "user", **message} for message in messages]},
+            headers={"Idempotency-Key": "mixed"},
+        )
+
+    own, other = {"id": "mixed-1", "content": "One."}, {"id": "mixed-2", "content": "Two."}
+    assert send(own, {"content": "Three."}).json()["created"] == 2
+    assert send(own, {"content": "Three."}).json()["created"] == 0
+    # Where the own ids stand does not matter; what has none is another request or the same one.
+    for messages in (
+        [{"content": "Four."}, own],
+        [{"content": "Four."}, other],
+        [other, {"content": "Three.", "role": "assistant"}],
+        [other, {"content": "Three."}, {"content": "Four."}],
+        [other],
+    ):
+        response = send(*messages)
+        assert response.status_code == 409
+        assert response.json()["outcome"] == "not_applied"
+        assert rest.get("/v1/conversations/mixed").json()["total_messages"] == 2
+    assert send({"content": "Three."}, own).json()["created"] == 0
+
+
 @pytest.mark.parametrize("differs_in", ["texts", "number", "conversation"])
 def test_one_of_several_requests_with_the_same_key_writes(rest, differs_in):
     def send(turn, writer):
