@@ -336,7 +336,7 @@ def _describe_problem(kind: str, message: str) -> tuple[str, str]:
     text = message.removeprefix("Value error, ")
     if match := _PATH.fullmatch(text):
         return match[1], match[2]
-    return "", text.removeprefix("value ").replace("Input should", "must", 1)
+    return "", validation.describe_rule(text.removeprefix("value "))
 
 
 def conversation(

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_ -]{0,62}")
+_SUBJECT = re.compile(r"^[A-Z][a-z]+ should\b|Input should")  # also after an alternative
 ROLES = frozenset({"user", "assistant", "system", "tool", "function", "developer"})
 _SHOWN_KEY_CHARACTERS = 64
 _SURROGATE = "contains half of a surrogate pair, which cannot be stored"
@@ -265,6 +266,12 @@ def describe_key(key: object) -> str:
     if len(text) > _SHOWN_KEY_CHARACTERS:
         text = f"{text[:_SHOWN_KEY_CHARACTERS]}..."
     return repr(text)
+
+
+def describe_rule(message: str) -> str:
+    """Return a message of pydantic as a rule that follows the name of a field."""
+    rule = _SUBJECT.sub("must", message.removeprefix("Value error, "))
+    return rule.partition(" after validation")[0]
 
 
 def describe_unknown_key(key: object, known_keys: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
+from mcp_context_persistence.kg.validation import describe_rule
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -42,11 +43,11 @@ PROBLEMS: dict[str, tuple[int, str]] = {
     "unavailable": (503, "The service cannot answer now"),
     "deadline": (504, "The call did not end in time"),
 }
+NO_ROUTE = "there is no such address; /openapi.json describes all of them"
 _BY_STATUS = {status: kind for kind, (status, _) in reversed(PROBLEMS.items())} | {404: "no-route"}
 _FIELD = re.compile(r"[a-z_]+(?:\.[a-z_0-9]+)*")
 # What pydantic writes into a location for one type of several: `str`, `list[constrained-str]`.
 _ALTERNATIVE = re.compile(r"str|int|float|bool|.*[^a-z0-9_].*")
-_SUBJECT = re.compile(r"^[A-Z][a-z]+ should\b|Input should")  # also after an alternative
 _NO_FIELDS = frozenset({"give", "there", "the", "this", "query_terms"})
 
 
@@ -166,7 +167,8 @@ def from_http_error(error: HTTPException) -> ProblemError:
     kind = _BY_STATUS.get(error.status_code)
     if kind is None:
         kind = "failed" if error.status_code >= 500 else "bad-request"
-    return ProblemError(kind, PROBLEMS[kind][1], headers=error.headers)
+    detail = NO_ROUTE if kind == "no-route" else PROBLEMS[kind][1]
+    return ProblemError(kind, detail, headers=error.headers)
 
 
 def from_validation_errors(
@@ -188,7 +190,7 @@ def from_validation_errors(
         elif kind == "missing":
             rule = "is missing"
         else:
-            rule = _describe_rule(str(error["msg"]))
+            rule = _describe_rule(kind, str(error["msg"]))
         names = [str(item) for item in location if isinstance(item, int) or _is_name(item)]
         field = ".".join(names)
         first = first or field or None
@@ -199,10 +201,11 @@ def from_validation_errors(
     )
 
 
-def _describe_rule(message: str) -> str:
-    """Return a message of pydantic as a rule that follows the name of a field."""
-    rule = _SUBJECT.sub("must", message.removeprefix("Value error, "))
-    return rule.partition(" after validation")[0]
+def _describe_rule(kind: str, message: str) -> str:
+    """Return an error of pydantic as a rule that follows the name of a field."""
+    if kind in {"model_type", "dict_type"}:  # their messages name a class of this library
+        return "must be a JSON object"
+    return describe_rule(message)
 
 
 def describe_unknown_field(known_keys: Iterable[str]) -> str:

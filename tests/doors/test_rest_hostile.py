@@ -179,6 +179,14 @@ def test_what_is_not_http_is_refused(service, data):
     assert b"secret" not in answer
 
 
+def test_an_unknown_address_names_the_document_of_all_addresses(http):
+    for path in ("/", "/docs", "/v1", "/v1/secret"):
+        response = http.get(path)
+        check_problem(response, 404, "no-route")
+        assert "/openapi.json" in response.json()["detail"]
+        assert "secret" not in response.text
+
+
 def test_an_address_names_all_its_methods(http):
     response = http.post("/v1/conversations/a")
     check_problem(response, 405, "method-not-allowed")

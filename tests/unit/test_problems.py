@@ -26,6 +26,7 @@ class Body(BaseModel):
     tags: Short | list[Short] = ""
     items: list[Item] = []
     recipe: str | dict[str, int] = ""
+    names: Annotated[list[str], Field(min_length=1)] = ["a"]
 
 
 @pytest.mark.parametrize(
@@ -78,3 +79,16 @@ def test_the_query_of_an_address_lists_the_known_arguments_and_not_what_was_sent
     with pytest.raises(ProblemError) as refused:
         operations._validate(DeleteArguments, {"dry": "true", "secret": "1"}, source="query")
     assert refused.value.detail == "the query has an unknown field; known are: dry_run"
+
+
+def test_no_rule_has_the_words_of_pydantic_or_the_name_of_a_class():
+    with pytest.raises(ProblemError) as refused:
+        operations._read_body(b"[]", search.SearchConversations)
+    assert refused.value.detail == "the body must be a JSON object"
+    with pytest.raises(ValidationError) as raised:
+        Body.model_validate({"items": [5], "names": []})
+    problem = from_validation_errors(raised.value.errors(), source="body")
+    assert problem.detail == ("items.0 must be a JSON object; names must have at least 1 item")
+    assert str(explain(raised.value)) == (
+        "items.0: must be a mapping; names: must have at least 1 item"
+    )
