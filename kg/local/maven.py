@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import requests
 from jgo.config import GlobalSettings
@@ -40,6 +40,7 @@ class Repository:
         context = context or MavenContext()
         self.local = Path(context.repo_cache)
         self.remotes = remotes(context)
+        self._reason = ""  # why the last download failed
         self._threads = threading.local()
 
     def fetch(self, path: str, to: Path, report: Callable[[int], None] | None = None) -> bool:
@@ -60,6 +61,14 @@ class Repository:
             time.sleep(0.3 * 2**attempt)
         return False
 
+    def advise(self) -> str:
+        """Return the end of an error about a file: why it is missing, and what to do."""
+        reason = f" ({self._reason})" if self._reason else ""
+        return (
+            f"{reason}: check the network, the proxy, or the mirror in ~/.m2/settings.xml, and try "
+            "again."
+        )
+
     def copy_local(self, path: str, to: Path) -> bool:
         """Copy the file from the local repository; return whether it is there."""
         try:
@@ -75,9 +84,11 @@ class Repository:
         to: Path,
         report: Callable[[int], None] | None,
     ) -> bool:
+        host = urlsplit(url).hostname
         try:
             with self._session().get(url, auth=auth, timeout=SECONDS, stream=True) as answer:
                 if answer.status_code != requests.codes.ok:
+                    self._reason = f"{host} answered with the status {answer.status_code}"
                     return False
                 with to.open("wb") as file:
                     for piece in answer.iter_content(PIECE):
@@ -85,13 +96,22 @@ class Repository:
                         if report:
                             file.flush()  # a child that it forks must have nothing to write
                             report(file.tell())
-        except requests.RequestException:
+        except requests.exceptions.SSLError:
+            self._reason = (
+                f"the certificate of {host} is not trusted; if your network has a certificate "
+                "authority of its own, set SSL_CERT_FILE to the file of its certificates"
+            )
+            return False
+        except requests.RequestException as error:
+            self._reason = f"{host} cannot be reached: {type(error).__name__}"
             return False
         return True
 
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):
             self._threads.session = requests.Session()
+            # As other programs do; REQUESTS_CA_BUNDLE has priority.
+            self._threads.session.verify = os.environ.get("SSL_CERT_FILE") or True
         session: requests.Session = self._threads.session
         return session
 

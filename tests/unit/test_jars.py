@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import requests
 from jgo.maven import MavenContext
 
 from mcp_context_persistence.kg.errors import DatabaseError
@@ -55,6 +56,35 @@ def test_a_damaged_jar_is_fetched_again_or_refused(small_lock):
     with pytest.raises(DatabaseError, match="1 of 1 jars"):
         jars.provision()
     assert not (provisioned.lib / "one-1.jar").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (requests.exceptions.SSLError, "certificate of maven.example is not trusted"),
+        (requests.exceptions.ConnectTimeout, "maven.example cannot be reached: ConnectTimeout"),
+    ],
+)
+def test_a_failed_download_says_why_and_is_no_progress(small_lock, monkeypatch, error, reason):
+    def fail(session, url, **options):
+        urls.append(url)
+        assert session.verify == "certificates.pem"
+        raise error(url)
+
+    urls, reports = [], []
+    monkeypatch.setenv("SSL_CERT_FILE", "certificates.pem")
+    monkeypatch.setattr(jars, "DOWNLOADS", 1)
+    monkeypatch.setattr(requests.Session, "get", fail)
+    monkeypatch.setattr(
+        maven, "remotes", lambda context: [maven.Remote(url="https://maven.example")]
+    )
+    (small_lock / "g/one/1/one-1.jar").unlink()
+    (small_lock / "g/two/1/two-1.jar").unlink()
+    with pytest.raises(DatabaseError, match=f"2 of 2 jars .*{reason}.*check the network") as caught:
+        jars.provision(lambda *report: reports.append(report))
+    assert caught.value.retryable
+    assert len(urls) == 1  # the second jar would wait for nothing
+    assert reports[-1] == ("download", 0, 600)
 
 
 def test_a_jar_that_is_not_locked_is_refused(small_lock):
