@@ -114,7 +114,7 @@ class Readiness:
                     self._database = "ready"
                     self._prepare_client(client)
             except ContextPersistenceError as error:
-                if reason != (reason := f"{error} ({error.__cause__})"):
+                if reason != (reason := _describe(error)):
                     log.warning("the service is not ready: %s", reason)
                 self._stop.wait(PAUSE_SECONDS)
             else:
@@ -151,3 +151,9 @@ class Readiness:
         finally:
             self._is_planned.set()
         plans.plan_statements(graph, plans.RARE, is_stopped=is_stopped)
+
+
+def _describe(error: ContextPersistenceError) -> str:
+    """Return the text of an error with that of its cause, if it is another one."""
+    text, cause = str(error), str(error.__cause__ or "")
+    return text if cause in text else f"{text} ({cause})"

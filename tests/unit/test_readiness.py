@@ -138,3 +138,17 @@ def test_an_answer_is_used_again_for_a_while(ready, client, monkeypatch):
     client.is_asked.clear()
     assert ready.check() == (True, READY)
     assert not client.is_asked.is_set()
+
+
+@pytest.mark.parametrize(
+    ("cause", "text"),
+    [
+        ("no answer", "begin: no answer"),
+        ("reset", "begin: no answer (reset)"),
+        (None, "begin: no answer"),
+    ],
+)
+def test_a_cause_is_named_once(cause, text):
+    error = DatabaseError("begin: no answer")
+    error.__cause__ = None if cause is None else OSError(cause)
+    assert readiness._describe(error) == text
