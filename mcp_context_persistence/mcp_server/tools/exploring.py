@@ -1,9 +1,12 @@
 """The tool that walks the graph: `explore`."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
+from mcp_context_persistence.kg.errors import NotFoundError
 from mcp_context_persistence.mcp_server import bounds
 from mcp_context_persistence.mcp_server.citations import cite, read_entity
 from mcp_context_persistence.mcp_server.tool import (
@@ -14,6 +17,10 @@ from mcp_context_persistence.mcp_server.tool import (
     Call,
     ToolSpec,
     optional,
+)
+from mcp_context_persistence.mcp_server.tools.missing_entities import (
+    describe_missing,
+    find_missing,
 )
 
 PATHS = 3  # that are returned unless a limit was given
@@ -66,14 +73,27 @@ class ExploreAnswer(BaseModel):
 
 def explore(call: Call, arguments: ExploreArguments) -> Answer:
     """Return the neighbors of an entity, or the shortest paths to another one."""
-    entity = call.client.get_entity(read_entity(arguments.entity)).entity
+    names = {"entity": read_entity(arguments.entity)}
+    if arguments.to is not None:
+        names["to"] = read_entity(arguments.to)
+    try:
+        return _explore(call, arguments, names)
+    except NotFoundError:
+        missing = find_missing(call, names)
+        if not missing:  # another call has just created it
+            raise
+        raise ToolError(f"{describe_missing(call, missing)} (retry: no)") from None
+
+
+def _explore(call: Call, arguments: ExploreArguments, names: Mapping[str, str]) -> Answer:
+    entity = call.client.get_entity(names["entity"]).entity
     neighbors: list[Neighbor] = []
     paths: list[Path] = []
     truncated = False
-    if arguments.to is None:
-        neighbors, truncated = _read_neighbors(call, entity.id, arguments)
+    if "to" in names:
+        paths = _read_paths(call, entity.id, names["to"], arguments)
     else:
-        paths = _read_paths(call, entity.id, arguments)
+        neighbors, truncated = _read_neighbors(call, entity.id, arguments)
     data = ExploreAnswer(
         entity=cite("entity", entity.id),
         name=entity.name,
@@ -115,9 +135,9 @@ def _read_neighbors(
     return neighbors, response.truncated or len(rows) > arguments.limit
 
 
-def _read_paths(call: Call, entity_id: str, arguments: ExploreArguments) -> list[Path]:
+def _read_paths(call: Call, entity_id: str, target: str, arguments: ExploreArguments) -> list[Path]:
     count = min(arguments.limit, MAX_PATHS) if "limit" in arguments.model_fields_set else PATHS
-    paths = call.client.find_shortest_paths(entity_id, read_entity(str(arguments.to)), count)
+    paths = call.client.find_shortest_paths(entity_id, target, count)
     return [
         Path(
             entities=[cite("entity", name) for name in path.entities],

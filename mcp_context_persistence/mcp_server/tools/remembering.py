@@ -17,9 +17,12 @@ from mcp_context_persistence.mcp_server.tool import (
     ToolSpec,
     optional,
 )
+from mcp_context_persistence.mcp_server.tools.missing_entities import (
+    describe_missing,
+    find_missing,
+)
 
 ENTITIES = 10  # that an answer lists
-NEAREST = 3  # names that are offered for one that does not exist
 DECISIONS = "decisions"  # the conversation of decisions that were made in no conversation
 
 ConversationId = Annotated[str, AfterValidator(read_conversation)]
@@ -204,10 +207,11 @@ def relate(call: Call, arguments: RelateArguments) -> Answer:
     try:
         response = create()
     except NotFoundError:
-        missing = [field for field, name in ends.items() if not _exists(call, name)]
+        missing = find_missing(call, ends)
         if not arguments.create_missing:
-            raise ToolError(_describe_missing(call, {f: ends[f] for f in missing})) from None
-        names = dict.fromkeys(ends[field] for field in missing)
+            text = describe_missing(call, missing)
+            raise ToolError(f"{text}. Set create_missing to create it (retry: no)") from None
+        names = dict.fromkeys(missing.values())
         call.client.update_knowledge_graph([{"name": name} for name in names], [], "merge")
         response = create()
     relationship = response.relationship
@@ -220,26 +224,6 @@ def relate(call: Call, arguments: RelateArguments) -> Answer:
         text=f"{triple} {'is stored' if answer.created else 'was stored already'}",
         data=answer.model_dump(),
     )
-
-
-def _exists(call: Call, name: str) -> bool:
-    try:
-        call.client.get_entity(name)
-    except NotFoundError:
-        return False
-    return True
-
-
-def _describe_missing(call: Call, missing: dict[str, str]) -> str:
-    """Say which ends do not exist, with the nearest names that do."""
-    sentences = []
-    for field, name in missing.items():
-        candidates = call.client.search_hybrid(name, filters={"content_types": ["entity"]},
-                                          limit=NEAREST).results  # fmt: skip
-        ids = ", ".join(cite("entity", result.id) for result in candidates)
-        nearest = f"the nearest are {ids}" if ids else "there is none like it"
-        sentences.append(f"{field}: no entity has this name; {nearest}")
-    return "; ".join(sentences) + ". Set create_missing to create it (retry: no)"
 
 
 REMEMBER = ToolSpec(
