@@ -27,14 +27,20 @@ def read_citation(citation: str) -> tuple[str, str] | None:
 
 def read_entity(name: str) -> str:
     """Return the id or name of an entity, which may be given as a citation."""
-    return _read_id(name, "entity")
+    citation = read_citation(name)
+    return citation[1] if citation and citation[0] == "entity" else name
 
 
 def read_conversation(name: str) -> str:
-    """Return the id of a conversation, which may be given as a citation."""
-    return _read_id(name, "conversation")
+    """Return the id of a conversation, which may be given as a citation.
 
-
-def _read_id(name: str, kind: str) -> str:
+    Raises:
+        ValueError: It is the citation of something else: to store under it would make a new
+            conversation with this name.
+    """
     citation = read_citation(name)
-    return citation[1] if citation and citation[0] == kind else name
+    if citation is None:
+        return name
+    if citation[0] != "conversation":
+        raise ValueError(f"must be a conversation; this is the id of another item ({citation[0]})")
+    return citation[1]

@@ -85,6 +85,10 @@ def test_a_conversation_may_be_named_by_its_citation(mcp, client):
     decision = {"decision": "Use Kafka.", "reason": "It is fast."}
     stored = call(mcp, "decide", **decision, conversation_id=f"[{conversation_id}]")
     assert not stored["conversation_created"]
+    for other in ("m:talk:0", f"[{stored['id']}]"):
+        for name, arguments in (("remember", {"content": "We use Kafka."}), ("decide", decision)):
+            message = refuse(mcp, name, **arguments, conversation_id=other)
+            assert message.startswith("conversation_id: must be a conversation; this is the id of")
     (conversation,) = client.list_conversations().conversations
     assert (conversation.conversation_id, conversation.total_messages) == ("talk [1]", 2)
 
