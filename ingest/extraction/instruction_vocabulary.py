@@ -62,7 +62,10 @@ GENERAL = (
     r"(?:every|each) time you|at all times|by default|ever again|anymore|"
     r"unless (?:i|we) (?:say|tell|ask|specify|request|write)\w*)\b)"
 )
-I_WANT = r"i(?:'d| would)? (?:want|like|need|expect|prefer)"
+I_WANT = (
+    r"i(?:'d| would)? (?:(?:always|generally|usually|really|strongly) )?"
+    r"(?:want|like|need|expect|prefer)"
+)
 TO_ASSISTANT = (
     rf"(?:{I_WANT}|i'd love for) "
     r"(?:you to|your (?:answers|replies|responses|explanations) to be)"
