@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -72,7 +71,11 @@ class ExploreAnswer(BaseModel):
 
 
 def explore(call: Call, arguments: ExploreArguments) -> Answer:
-    """Return the neighbors of an entity, or the shortest paths to another one."""
+    """Return the neighbors of an entity, or the shortest paths to another one.
+
+    Raises:
+        NotFoundError: There is no such entity; the text has the nearest names.
+    """
     names = {"entity": read_entity(arguments.entity)}
     if arguments.to is not None:
         names["to"] = read_entity(arguments.to)
@@ -82,7 +85,7 @@ def explore(call: Call, arguments: ExploreArguments) -> Answer:
         missing = find_missing(call, names)
         if not missing:  # another call has just created it
             raise
-        raise ToolError(f"{describe_missing(call, missing)} (retry: no)") from None
+        raise NotFoundError(describe_missing(call, missing)) from None
 
 
 def _explore(call: Call, arguments: ExploreArguments, names: Mapping[str, str]) -> Answer:
