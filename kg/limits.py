@@ -13,6 +13,8 @@ MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
 # Of the texts, the metadata and the other data that one call writes in one transaction.
 CALL_BYTES = 33_554_432
+# Of the same data of the messages in one page of a history: what one call saved is one page.
+HISTORY_BYTES = 33_554_432
 APPENDED_MESSAGES = 100_000  # of a conversation, those included that were not appended
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON

@@ -131,3 +131,41 @@ def test_the_service_closes_clients_without_calls_for_other_namespaces(
             second.list_conversations()
         assert first.list_conversations().conversations == []
     clients.close()
+
+
+@pytest.mark.parametrize("branches", [False, True])
+@pytest.mark.parametrize("options", [{}, {"after": "2000-01-01"}, {"all_branches": True}])
+def test_a_page_of_a_history_ends_after_so_many_bytes(client, monkeypatch, branches, options):
+    said = [
+        {"id": f"m{number}", "role": "user", "content": "x" * size, "metadata": {"y": "z" * 40}}
+        for number, size in enumerate((100, 900, 10, 10, 300, 2_000, 5))
+    ]
+    client.append_messages("talk", said)
+    if branches:
+        client.append_messages("talk", [{"role": "user", "content": "x" * 90, "parent_id": "m5"}])
+    whole = client.load_conversation_history("talk", **options).messages
+    for size, most in ((1, 1), (1_100, 4), (10_000, 8)):
+        monkeypatch.setattr(limits, "HISTORY_BYTES", size)
+        page, pages = client.load_conversation_history("talk", **options), []
+        while page.next_cursor:
+            pages.append(page.messages)
+            page = client.load_conversation_history("talk", cursor=page.next_cursor)
+        pages.append(page.messages)
+        assert max(map(len, pages)) <= most
+        assert (len(pages) > 1) == (size < 10_000)
+        in_order = pages if "after" in options else reversed(pages)
+        assert [message for messages in in_order for message in messages] == whole
+    assert client.load_conversation_history("talk", limit=2).next_cursor
+
+
+def test_proposals_come_from_all_pages_of_a_history(client, monkeypatch):
+    first, last = "Decision: we use Kafka for orders.", "Decision: we use Redis for the cache."
+    said = [{"role": "user", "content": text} for text in (first, "We met.", "Yes.", last)]
+    client.save_conversation("talk", said)
+    whole = client.propose_decisions("talk", save=False).proposals
+    assert len(whole) == 2
+    monkeypatch.setattr(limits, "HISTORY_BYTES", 1)
+    assert client.propose_decisions("talk", save=False).proposals == whole
+    assert client.propose_decisions("talk").saved == 2
+    with pytest.raises(NotFoundError):
+        client.propose_decisions("no talk")
