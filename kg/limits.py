@@ -13,6 +13,8 @@ MESSAGE_DATA_BYTES = 4_000_000
 MESSAGES_PER_CONVERSATION = 10_000
 # Of the texts, the metadata and the other data that one call writes in one transaction.
 CALL_BYTES = 33_554_432
+# Of the same data of the messages in one page of a history: what one call saved is one page.
+HISTORY_BYTES = 33_554_432
 APPENDED_MESSAGES = 100_000  # of a conversation, those included that were not appended
 DOCUMENT_CHARACTERS = 1_000_000
 METADATA_BYTES = 65_536  # as JSON
@@ -32,7 +34,7 @@ INSTRUCTION_TOPIC_CHARACTERS = 500
 APPLYING_INSTRUCTIONS = 1_000  # latest ones of a namespace that a prompt context looks at
 DELETED_BYTES = 16_777_216  # of the texts of messages that one transaction deletes
 DELETED_MESSAGES = 5_000  # that one transaction deletes of a conversation
-DELETED_AT_ONCE = 20_000  # nodes that one statement deletes of a namespace
+DELETED_AT_ONCE = 1_000  # nodes that one transaction deletes of a namespace
 TRAVERSAL_DEPTH = 5
 TRAVERSAL_NODES = 500
 TRAVERSAL_PATHS = 500

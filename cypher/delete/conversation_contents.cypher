@@ -8,6 +8,6 @@ WITH c
 CALL (c) {
   OPTIONAL MATCH (c)-[:HAS_MESSAGE]->(m:Message)
   WITH m ORDER BY m.position DESC
-  RETURN collect(m {.id, .bytes}) AS messages
+  RETURN collect(m {.id, bytes: coalesce(m.bytes, 0) + size(coalesce(m.metadata, ''))}) AS messages
 }
 RETURN messages, COLLECT { MATCH (c)-[:HAS_DECISION]->(d:Decision) RETURN d.id } AS decision_ids;

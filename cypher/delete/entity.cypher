@@ -4,7 +4,8 @@
 // last one counts texts and decisions that mentioned it). No row: the entity does not exist.
 // `texts` have their new relations that they do not assert.
 // Extracted neighbors that nothing supports any more are deleted too.
-// Plan: texts and decisions get new filter tokens for the types that they still mention. With merges,
+// Plan: texts and decisions get new filter tokens if they mention other types than before; to write all
+// texts of an entity that most texts mention would need too much memory. With merges,
 // the number of merges grows, so that all writers read the redirects again. `merges` is that number
 // before the transaction, read under the namespace's lock; if it is another one now, a guard rolls
 // everything back.
@@ -40,6 +41,7 @@ CALL (texts) {
   UNWIND texts AS m
   WITH m, coalesce(m.mentioned, []) AS old
   CALL (m) { MATCH (m)-[:MENTIONS|ABOUT]->(x:Entity) RETURN collect(DISTINCT x.type_facet) AS types }
+  WITH m, old, types WHERE size(types) <> size(old) OR any(type IN types WHERE NOT type IN old)
   SET m.mentioned = types, m.facets = [f IN m.facets WHERE NOT f IN old] + types
 }
 CALL () {

@@ -1,25 +1,31 @@
-// Delete some nodes of a namespace, a thousand to a transaction: conversations first, so that none
-// looks whole. The caller repeats it until there are none left.
+// Delete some nodes of a namespace, in one transaction. Conversations are marked first, by
+// `delete/mark_conversations`, so that none looks whole, and deleted after what belongs to them: a
+// relationship takes as much memory of a transaction as a node, and a conversation may have 100,000.
+// A conversation that a writer has saved meanwhile is left. The caller repeats it until there are none.
 // Columns: conversations, messages, passages, documents, decisions, instructions, entities, merges, mentions,
 // relationships (integers: how many were deleted).
-// Plan: each label by its constraint's index, which starts with the namespace; must run as an
-// auto-commit transaction. Each transaction gives the namespace another version. The relationships
+// Plan: each label by its constraint's index, which starts with the namespace.
+// Each transaction gives the namespace another version. The relationships
 // of a node are counted before it is deleted, so that each is counted once. The number of merges
 // grows with each deleted one, so that all writers read the redirects again.
-:param batch => {namespace: "scratch", limit: 20000}
+:param batch => {namespace: "scratch", limit: 1000}
 CYPHER replan=skip
 CALL () {
-  MATCH (n:Conversation {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
-  UNION ALL
   MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
-  MATCH (n:Message {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  MATCH (n:Message {namespace: $batch.namespace})
+  WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_MESSAGE]-(c:Conversation) WHERE c.revision IS NOT NULL }
+  RETURN n
   UNION ALL
   MATCH (n:Chunk {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:Decision {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
   MATCH (n:Instruction {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Conversation {namespace: $batch.namespace})
+  WHERE n.id IS NOT NULL AND n.revision IS NULL AND NOT EXISTS { (n)-[:HAS_MESSAGE]->() }
+  RETURN n
   UNION ALL
   MATCH (n:Entity {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
   UNION ALL
@@ -42,7 +48,7 @@ CALL (n) {
   SET v.version = randomUUID(),
     v.merges = CASE label WHEN 'Merge' THEN coalesce(v.merges, 0) + 1 ELSE v.merges END
   RETURN label, mentions, relationships
-} IN TRANSACTIONS OF 1000 ROWS
+}
 RETURN count(CASE label WHEN 'Conversation' THEN 1 END) AS conversations,
   count(CASE label WHEN 'Message' THEN 1 END) AS messages,
   count(CASE label WHEN 'Chunk' THEN 1 END) AS passages,

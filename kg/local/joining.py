@@ -190,7 +190,7 @@ def _spawn(store: Store, specification: dict[str, object], *, attempt: int = 1) 
         )
         file = store.logs / "supervisor.log"
         file.unlink(missing_ok=True)  # it may be a pipe, to which nobody could write
-        with open(file, "wb", opener=_open_private) as log:
+        with open(file, "wb", opener=_open_private) as log, lock.passed_to_program():
             process = subprocess.run(  # noqa: S603
                 [*server_specification.supervisor_command(), str(lock.descriptor)],
                 # The bytes of its paths: the supervisor reads UTF-8 in every locale of the client.

@@ -45,9 +45,12 @@ class Lock:
 
     Attributes:
         descriptor: Holds the lock until it is closed, -1 from then on.
+        starting_thread: The thread that starts a program which gets a copy, 0 while none does. With
+            gevent, and with a `preexec_fn`, the child runs Python code before the program.
     """
 
     descriptor = -1
+    starting_thread = 0
 
     def __init__(self, path: Path) -> None:
         """Open the file, which is made where it is missing; it is not locked yet."""
@@ -74,6 +77,15 @@ class Lock:
             _open_locks.discard(self)
             _own_leases.discard(self)
             self.__del__()
+
+    @contextlib.contextmanager
+    def passed_to_program(self) -> Iterator[None]:
+        """Let a program that this thread starts in the block have a copy of the descriptor."""
+        self.starting_thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self.starting_thread = 0
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         """Refuse a copy, whose end would close the descriptor of this lock."""
@@ -265,7 +277,8 @@ def _close_parents_locks() -> None:
     global _registry_lock  # noqa: PLW0603 - one per process
     _registry_lock = threading.RLock()  # the fork took the old one
     for inherited in list(_open_locks):
-        inherited.close_copy()
+        if inherited.starting_thread != threading.get_ident():
+            inherited.close_copy()
 
 
 os.register_at_fork(

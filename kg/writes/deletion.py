@@ -168,8 +168,15 @@ def delete_entity(
     )
 
 
+def mark_conversations(namespace: str) -> Statement[Row]:
+    """Mark all conversations of a namespace, before they are deleted."""
+    return Statement(
+        name="delete/mark_conversations", parameters=_batch(namespace), read=as_is, writes=True
+    )
+
+
 def delete_namespace(namespace: str, *, limit: int) -> Statement[Row]:
-    """Delete some nodes of a namespace, in several transactions."""
+    """Delete some nodes of a namespace."""
     return Statement(
         name="delete/namespace", parameters=_batch(namespace, limit=limit), read=as_is, writes=True
     )

@@ -82,7 +82,9 @@ def delete_conversation(
     )
 
 
-def complete_deletion(engine: Engine, conversation_id: str) -> None:
-    """Complete the deletion of a conversation that was begun and interrupted, if there is one."""
-    if engine.graph.run(statements.find_marked_conversation(engine.namespace, conversation_id)):
-        _ConversationDeletion(engine, conversation_id, dry_run=False).run()
+def complete_deletion(engine: Engine, conversation_id: str) -> bool:
+    """Complete the deletion of a conversation that was begun and interrupted; return if it was."""
+    if not engine.graph.run(statements.find_marked_conversation(engine.namespace, conversation_id)):
+        return False
+    _ConversationDeletion(engine, conversation_id, dry_run=False).run()
+    return True

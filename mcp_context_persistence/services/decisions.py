@@ -1,6 +1,6 @@
 """Save decisions, propose them from messages, and review them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -178,12 +178,12 @@ def propose_decisions(
     now = now_ms()
     should_save = validation.check_flag("save", save)
     checked_id = validation.check_identifier("conversation_id", conversation_id)
-    messages = history.load_history(engine, checked_id).messages
-    text_hashes = {str(message.id): identifiers.digest(message.content) for message in messages}
+    text_hashes: dict[str, str] = {}
     stored_proposals = {
         row["id"]: row
         for row in engine.graph.run(decisions.list_of_conversation(engine.namespace, checked_id))
     }
+    messages = _note_hashes(history.walk_history(engine, checked_id), text_hashes)
     proposals_found = find_proposals(checked_id, messages, stored_proposals)
     saved = outdated = written_count = 0
     for proposal in proposals_found if should_save else ():
@@ -223,8 +223,15 @@ def _is_stored_unchanged(row: Row, proposal: ProposedDecision) -> bool:
     )
 
 
+def _note_hashes(messages: Iterable[Message], text_hashes: dict[str, str]) -> Iterator[Message]:
+    """Yield messages, and keep the hash of each text; all texts may be too many to keep."""
+    for message in messages:
+        text_hashes[str(message.id)] = identifiers.digest(message.content)
+        yield message
+
+
 def find_proposals(
-    conversation_id: str, messages: Sequence[Message], stored_proposals: Mapping[str, Row]
+    conversation_id: str, messages: Iterable[Message], stored_proposals: Mapping[str, Row]
 ) -> list[ProposedDecision]:
     """Find the sentences that state decisions, each one once, with the status that is stored."""
     by_id: dict[str, ProposedDecision] = {}

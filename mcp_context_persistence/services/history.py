@@ -1,11 +1,13 @@
 """Load the messages of a conversation, all or in pages."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import date
 
 from mcp_context_persistence.kg import identifiers, limits, timestamps, validation
 from mcp_context_persistence.kg.driver.statement import Row
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
+from mcp_context_persistence.kg.models import Message
 from mcp_context_persistence.kg.stored_json import load_stored
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.models import LoadConversationHistoryResponse
@@ -71,28 +73,56 @@ def load_history(
             "cursor: leave out before, after, leaf_id and all_branches; the cursor contains them"
         )
     message_range = start if cursor is None else _read_cursor(checked_id, cursor)
+    row = _read_page(
+        engine,
+        checked_id,
+        message_range,
+        limit=message_limit,
+        before_id=before_id,
+        after_id=after_id,
+    )
+    _require_messages(
+        row,
+        before=before_id if before_ms is None else None,
+        after=after_id if after_ms is None else None,
+        leaf_id=branch_id,
+    )
+    message_range = _resolve_bounds(message_range, row)
+    if row["is_tree"]:
+        row, message_range = _load_branches(engine, row, message_range, limit=message_limit)
+    return _build_response(checked_id, row, message_range, limit=message_limit)
+
+
+def _read_page(
+    engine: Engine, conversation_id: str, message_range: Range, *, limit: int, **ids: str | None
+) -> Row:
+    """Read one message more than the page has, so that a next page is known."""
     rows = engine.graph.run(
         statements.load(
             engine.namespace,
-            checked_id,
-            limit=message_limit + 1,
-            before_id=before_id,
-            after_id=after_id,
+            conversation_id,
+            limit=limit + 1,
+            max_bytes=limits.HISTORY_BYTES,
+            **ids,
             **asdict(message_range),
         )
     )
     if not rows:
         raise NotFoundError(_MISSING)
-    _require_messages(
-        rows[0],
-        before=before_id if before_ms is None else None,
-        after=after_id if after_ms is None else None,
-        leaf_id=branch_id,
-    )
-    row, message_range = rows[0], _resolve_bounds(message_range, rows[0])
-    if row["is_tree"]:
-        row, message_range = _load_branches(engine, row, message_range, limit=message_limit + 1)
-    return _build_response(checked_id, row, message_range, limit=message_limit)
+    return rows[0]
+
+
+def walk_history(engine: Engine, conversation_id: str) -> Iterator[Message]:
+    """Yield the messages of the current branch of a conversation, oldest first, page by page.
+
+    Raises:
+        NotFoundError: The conversation does not exist.
+    """
+    cursor: str | None = _write_range(conversation_id, Range(forward=True))
+    while cursor:
+        page = load_history(engine, conversation_id, cursor=cursor)
+        yield from page.messages
+        cursor = page.next_cursor
 
 
 def _read_limit(limit: object) -> int:
@@ -133,7 +163,11 @@ def _load_branches(
     """Load the messages of a conversation with branches; later pages are of the same branch."""
     rows = engine.graph.run(
         statements.load_branches(
-            engine.namespace, row["conversation"]["id"], limit=limit, **asdict(message_range)
+            engine.namespace,
+            row["conversation"]["id"],
+            limit=limit + 1,
+            max_bytes=limits.HISTORY_BYTES,
+            **asdict(message_range),
         )
     )
     if not rows:
@@ -146,7 +180,7 @@ def _load_branches(
 def _build_response(
     conversation_id: str, row: Row, message_range: Range, *, limit: int
 ) -> LoadConversationHistoryResponse:
-    """Build the response; the row has one message more than the page where there is a next page."""
+    """Build the response; more messages were found than the page has where there is a next page."""
     stored, conversation = row["messages"], row["conversation"]
     page = stored[:limit] if message_range.forward else stored[-limit:]
     messages = build_messages(page)
@@ -156,7 +190,7 @@ def _build_response(
         message_count=len(messages),
         total_messages=row["total"],
         next_cursor=_write_cursor(conversation_id, message_range, page)
-        if len(page) < len(stored)
+        if len(page) < (row["found"] or 0)
         else None,
         leaf_id=row.get("leaf_id"),
         project_path=conversation["project_path"],
@@ -203,8 +237,11 @@ def _write_cursor(conversation_id: str, message_range: Range, page: list[Row]) -
         if message_range.forward
         else {"before_position": page[0]["position"]}
     )
-    rest = astuple(replace(message_range, **edge))
-    return write_cursor(identifiers.digest(conversation_id), *rest)
+    return _write_range(conversation_id, replace(message_range, **edge))
+
+
+def _write_range(conversation_id: str, message_range: Range) -> str:
+    return write_cursor(identifiers.digest(conversation_id), *astuple(message_range))
 
 
 def _read_cursor(conversation_id: str, value: object) -> Range:

@@ -2,13 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import partial
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
+from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
 from mcp_context_persistence.kg.driver.statement import Row, Run
-from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.identifiers import build_relationship_type
 from mcp_context_persistence.kg.merging.redirects import Redirects
 from mcp_context_persistence.kg.merging.snapshots import remove_entities, remove_relationship
@@ -192,12 +193,7 @@ def delete_namespace(
         row = engine.graph.run(statements.count_namespace(engine.namespace))[0]
         counts.update(_read_counts(row))
     else:
-        statement = statements.delete_namespace(engine.namespace, limit=limits.DELETED_AT_ONCE)
-        while True:  # a writer may have added something meanwhile
-            with engine.graph.call(is_separate=True):
-                row = engine.graph.run(statement)[0]
-            if not row["nodes"]:
-                break
+        for row in _delete_nodes(engine):
             counts.update(_read_counts(row))
         engine.cache.clear()
         engine.embeddings.forget()
@@ -207,6 +203,29 @@ def delete_namespace(
         dry_run=is_preview,
         deleted=DeletedCounts(**counts),
     )
+
+
+def _delete_nodes(engine: Engine) -> Iterator[Row]:
+    """Delete the nodes of the namespace until there are none: a writer may add some meanwhile.
+
+    Nodes with very many relationships may need too much memory: then fewer are deleted at once.
+    """
+    limit = limits.DELETED_AT_ONCE
+    while True:
+        try:
+            with engine.graph.call(is_separate=True):
+                engine.graph.run(statements.mark_conversations(engine.namespace))
+                row = engine.graph.run(statements.delete_namespace(engine.namespace, limit=limit))[
+                    0
+                ]
+        except DatabaseError as error:
+            if not is_out_of_memory(error) or limit == 1:
+                raise
+            limit = max(1, limit // 4)
+            continue
+        if not row["nodes"]:
+            return
+        yield row
 
 
 def _read_counts(row: Row) -> dict[str, int]:

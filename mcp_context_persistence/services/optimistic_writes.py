@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mcp_context_persistence.kg.driver.error_mapping import is_id_used
 from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
-from mcp_context_persistence.kg.errors import DatabaseError
+from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.schema.type_limits import Types
 from mcp_context_persistence.kg.writes import conversations as statements
 from mcp_context_persistence.runtime.engine import Engine
@@ -44,6 +44,10 @@ def write_conversation(
                 if not is_id_used(error):
                     raise
                 continue  # the next attempt finds who uses it
+            except ValidationError:
+                if not complete_deletion(engine, conversation_id):
+                    raise
+                continue  # the messages that the error is about are deleted
             if result is not None:
                 return result
 

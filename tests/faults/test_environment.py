@@ -383,3 +383,12 @@ def test_the_algorithms_do_not_fill_the_logs(tmp_path):
             run(attached, "CALL gds.pageRank.stream('g') YIELD nodeId RETURN count(*) AS c")
             run(attached, "CALL gds.graph.drop('g') YIELD graphName RETURN graphName")
         assert sum(path.stat().st_size for path in Store(store).logs.iterdir()) - before < 50_000
+
+
+def test_the_server_starts_where_children_run_python_code_before_the_program(tmp_path, monkeypatch):
+    """Check gevent, which replaces `Popen` by one that forks so."""
+    forking = (
+        "import functools, subprocess as s; s.Popen = functools.partial(s.Popen, preexec_fn=int)"
+    )
+    monkeypatch.setattr(sys.modules[__name__], "OPEN", forking + OPEN)
+    assert answer(opener(tmp_path / "store", {})) == ascii(str(tmp_path / "store"))

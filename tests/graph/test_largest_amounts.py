@@ -1,11 +1,19 @@
 """Amounts at a limit and one above it; the limits are lowered, so that a test takes seconds."""
 
 import pytest
+from neo4j.exceptions import Neo4jError
 
 from mcp_context_persistence.exceptions import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.service.clients import ClientPool
 from mcp_context_persistence.service.settings import ServiceSettings
+from mcp_context_persistence.services import conversation_deletion
+from mcp_context_persistence.services.deletion import run_deletion
+
+
+def driver_error(name):
+    return Neo4jError._hydrate_neo4j(code=f"Neo.ClientError.General.{name}", message="")
+
 
 GRAPH = "MATCH (n {namespace: $namespace}) RETURN labels(n)[0] AS label, count(*) AS nodes"
 
@@ -41,6 +49,21 @@ def test_a_conversation_is_deleted_in_as_many_transactions_as_it_needs(client, m
     assert removed.deleted == preview.deleted
     assert removed.deleted.messages == count
     assert count_nodes(client) == before
+
+
+def test_metadata_counts_for_the_transactions_of_a_deletion(client, monkeypatch):
+    monkeypatch.setattr(limits, "DELETED_BYTES", 1_000)
+    metadata = {"x": "y" * 600}
+    client.save_conversation("talk", [{**message, "metadata": metadata} for message in say(4)])
+    steps = []
+
+    def run_step(*arguments, **options):
+        steps.append(run_deletion(*arguments, **options))
+        return steps[-1]
+
+    monkeypatch.setattr(conversation_deletion, "run_deletion", run_step)
+    client.delete_conversation("talk")
+    assert [step.deleted["messages"] for step in steps] == [1, 1, 1, 1]
 
 
 def test_a_page_of_an_export_ends_after_so_many_bytes(client, connect, monkeypatch):
@@ -131,3 +154,89 @@ def test_the_service_closes_clients_without_calls_for_other_namespaces(
             second.list_conversations()
         assert first.list_conversations().conversations == []
     clients.close()
+
+
+@pytest.mark.parametrize("branches", [False, True])
+@pytest.mark.parametrize("options", [{}, {"after": "2000-01-01"}, {"all_branches": True}])
+def test_a_page_of_a_history_ends_after_so_many_bytes(client, monkeypatch, branches, options):
+    said = [
+        {"id": f"m{number}", "role": "user", "content": "x" * size, "metadata": {"y": "z" * 40}}
+        for number, size in enumerate((100, 900, 10, 10, 300, 2_000, 5))
+    ]
+    client.append_messages("talk", said)
+    if branches:
+        client.append_messages("talk", [{"role": "user", "content": "x" * 90, "parent_id": "m5"}])
+    whole = client.load_conversation_history("talk", **options).messages
+    for size, most in ((1, 1), (1_100, 4), (10_000, 8)):
+        monkeypatch.setattr(limits, "HISTORY_BYTES", size)
+        page, pages = client.load_conversation_history("talk", **options), []
+        while page.next_cursor:
+            pages.append(page.messages)
+            page = client.load_conversation_history("talk", cursor=page.next_cursor)
+        pages.append(page.messages)
+        assert max(map(len, pages)) <= most
+        assert (len(pages) > 1) == (size < 10_000)
+        in_order = pages if "after" in options else reversed(pages)
+        assert [message for messages in in_order for message in messages] == whole
+    assert client.load_conversation_history("talk", limit=2).next_cursor
+
+
+def test_proposals_come_from_all_pages_of_a_history(client, monkeypatch):
+    first, last = "Decision: we use Kafka for orders.", "Decision: we use Redis for the cache."
+    said = [{"role": "user", "content": text} for text in (first, "We met.", "Yes.", last)]
+    client.save_conversation("talk", said)
+    whole = client.propose_decisions("talk", save=False).proposals
+    assert len(whole) == 2
+    monkeypatch.setattr(limits, "HISTORY_BYTES", 1)
+    assert client.propose_decisions("talk", save=False).proposals == whole
+    assert client.propose_decisions("talk").saved == 2
+    with pytest.raises(NotFoundError):
+        client.propose_decisions("no talk")
+
+
+def test_an_interrupted_deletion_of_a_namespace_leaves_no_part_of_a_conversation(
+    client, monkeypatch
+):
+    monkeypatch.setattr(limits, "DELETED_AT_ONCE", 3)
+    for name in ("one", "two"):
+        client.save_conversation(name, say(4, "Ada Novak lives in Brno with Jan Hora."))
+    run = client._engine.graph.run
+
+    def fail(statement, **options):
+        rows = run(statement, **options)
+        if statement.name == "delete/namespace":
+            raise DatabaseError("interrupted")
+        return rows
+
+    monkeypatch.setattr(client._engine.graph, "run", fail)
+    with pytest.raises(DatabaseError):
+        client.delete_namespace(client.namespace)
+    monkeypatch.setattr(client._engine.graph, "run", run)
+    assert count_nodes(client)["Message"] == 5
+    assert client.list_conversations().conversations == []
+    for name in ("one", "two"):
+        with pytest.raises(NotFoundError):
+            client.load_conversation_history(name)
+    client.save_conversation("two", say(1))
+    assert len(client.load_conversation_history("two").messages) == 1
+    assert client.delete_namespace(client.namespace).deleted.conversations == 2
+    assert client.get_conversation_stats().stats.total_messages == 0
+
+
+def test_a_namespace_whose_nodes_need_too_much_memory_is_deleted_in_smaller_parts(
+    client, monkeypatch
+):
+    client.save_conversation("talk", say(30))
+    run, sizes = client._engine.graph.run, []
+
+    def run_with_little_memory(statement, **options):
+        if statement.name == "delete/namespace":
+            sizes.append(statement.parameters["batch"]["limit"])
+            if sizes[-1] > 20:
+                raise DatabaseError("memory") from driver_error("TransactionOutOfMemoryError")
+        return run(statement, **options)
+
+    monkeypatch.setattr(client._engine.graph, "run", run_with_little_memory)
+    deleted = client.delete_namespace(client.namespace).deleted
+    assert (deleted.conversations, deleted.messages) == (1, 30)
+    assert max(sizes) > 20 > min(sizes)

@@ -15,6 +15,7 @@ RARE = {"merge/apply", "reextract/apply"}
 WHOLE_NAMESPACE = {
     *("analytics/project", "analytics/size"),
     *("delete/entity", "delete/entity_state", "delete/namespace", "delete/namespace_counts"),
+    "delete/mark_conversations",
     *("explore/decisions", "explore/knowledge_graph", "explore/most_mentioned"),
     *("explore/node_counts", "instruction/applying", "instruction/list", "list/conversations"),
     *("list/decisions", "list/documents", "list/entities", "maintenance/clear"),

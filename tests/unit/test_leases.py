@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,27 @@ def test_a_program_inherits_a_lock_although_standard_streams_were_closed(tmp_pat
         return is_held and not leases.is_locked(tmp_path / "lock")
 
     assert in_child(pass_on)
+
+
+def test_a_program_inherits_a_lock_although_its_child_runs_python_code_first(tmp_path):
+    """Check gevent, which forks so; a fork of another thread keeps no lock."""
+    taken = leases.lock(tmp_path / "lock")
+
+    def start():
+        subprocess.run(
+            [sys.executable, "-S", "-c", f"import os; os.fstat({taken.descriptor})"],
+            pass_fds=(taken.descriptor,),
+            preexec_fn=int,  # the handlers of forks run, too
+            check=True,
+        )
+
+    with taken.passed_to_program(), ThreadPoolExecutor(1) as other:
+        start()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            other.submit(start).result()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        start()
+    taken.close()
 
 
 def test_the_owner_of_a_lock_is_found(tmp_path):
