@@ -42,13 +42,15 @@ def measure_deletion(
 ) -> Row:
     """Measure the deletion of a conversation with vectors and graph.
 
-    Another conversation states a part of the same relationships, which must stay.
+    Another conversation states a part of the same relationships, which must stay. The first round
+    does not count: there the server plans the statement and compiles its own code, which the bare
+    deletion, the second of each round, would find done. Its time is in the note.
 
     Args:
         url: The server.
         auth: User and password.
         count: Messages of the conversation.
-        times: Rounds.
+        times: Rounds that count.
     """
     messages, vectors = make_messages(count, seed=7), made_vectors(count, seed=7)
     name = uuid.uuid4().hex
@@ -67,7 +69,7 @@ def measure_deletion(
             with driver.session() as session:
                 session.run(BARE, namespace=f"bare-{name}", id="long").consume()
 
-        for _ in range(times):
+        for _ in range(1 + times):
             for client in clients:
                 client.save_conversation("long", messages, embeddings=vectors)
                 client.save_conversation("other", messages[: count // 10])
@@ -75,14 +77,16 @@ def measure_deletion(
             bare_seconds.append(seconds(delete_bare))
     for client in clients:
         client.close()
-    median = statistics.median(our_seconds)
-    ratio = statistics.median(a / b for a, b in zip(our_seconds, bare_seconds, strict=True))
+    first, median = our_seconds[0], statistics.median(our_seconds[1:])
+    rounds = zip(our_seconds[1:], bare_seconds[1:], strict=True)
+    ratio = statistics.median(a / b for a, b in rounds)
     return Row(
         work=f"deletion of a conversation of {count:,} messages with graph",
         ours=median,
-        bare=statistics.median(bare_seconds),
+        bare=statistics.median(bare_seconds[1:]),
         unit="s",
         ratio=ratio,
         need=f"<= {MOST_SECONDS:g} s or <= {MOST_RATIO:g}",
         met=median <= MOST_SECONDS or ratio <= MOST_RATIO,
+        note=f"the first deletion on the server: {first:.2f} s",
     )

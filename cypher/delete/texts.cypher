@@ -47,25 +47,20 @@ CALL () {
 CALL (texts) {
   UNWIND texts AS t
   MATCH (t)-[:MENTIONS|ABOUT]->(e:Entity)
-  WITH DISTINCT e ORDER BY e.id
+  WITH e, collect(t) AS own ORDER BY e.id
   SET e.updated_ms = $batch.now
-  RETURN collect(e) AS entities
+  RETURN collect(e) AS entities, collect({entity: e, texts: own}) AS mentioned
 }
-CALL (texts) {
-  UNWIND texts AS t
-  MATCH (t)-[:MENTIONS|ABOUT]->(e:Entity)
-  WHERE e.description <> '' OR EXISTS { (e)<-[:INTO]-() }
-  CALL (t, e) {
-    WITH t, e
-    WHERE e.origin = 'extracted' AND (t:Conversation OR t.content CONTAINS e.description)
-    RETURN e AS x
-    UNION
-    WITH t, e WHERE EXISTS { (e)<-[:INTO]-() }
-    MATCH (e) (()<-[:INTO]-(:Merge)-[:MERGED]->()){0,20} (x)
-    WHERE x.description <> '' AND (t:Conversation OR t.content CONTAINS x.description)
-      AND (x.origin = 'extracted' OR EXISTS { (x)<-[:INTO]-(:Merge) })
-    RETURN x
-  }
+CALL (mentioned) {
+  UNWIND mentioned AS row
+  WITH row.entity AS e, row.texts AS own
+  MATCH (e) (()<-[:INTO]-(:Merge)-[:MERGED]->()){0,20} (x)
+  WHERE x.description <> '' AND (x.origin = 'extracted' OR EXISTS { (x)<-[:INTO]-(:Merge) })
+  UNWIND own AS t
+  WITH t, collect(x) AS candidates
+  WITH candidates, t:Conversation AS has_all, t.content AS content
+  UNWIND candidates AS x
+  WITH x WHERE has_all OR content CONTAINS x.description
   RETURN collect(DISTINCT x) AS described
 }
 CALL (texts) {
@@ -131,10 +126,12 @@ CALL (texts) {
 }
 CALL (texts) {
   UNWIND texts AS t
-  OPTIONAL MATCH (t)-[:HAS_CHUNK]->(k:Chunk)
-  WITH t, collect(k) AS chunks
-  FOREACH (node IN CASE WHEN $batch.preview THEN [] ELSE chunks + [t] END | DETACH DELETE node)
-  RETURN coalesce(sum(size(chunks)), 0) AS chunks
+  MATCH (t)-[:HAS_CHUNK]->(k:Chunk)
+  RETURN collect(k) AS chunks
+}
+CALL (texts, chunks) {
+  UNWIND CASE WHEN $batch.preview THEN [] ELSE chunks + texts END AS node
+  DETACH DELETE node
 }
 CALL (merges) {
   MERGE (v:NamespaceVersion {namespace: $batch.namespace})
@@ -142,6 +139,6 @@ CALL (merges) {
   WITH v, coalesce(v.merges, 0) - merges AS moved
   RETURN CASE WHEN moved > 0 THEN 1 / (moved * 0) ELSE 0 END AS guard
 }
-RETURN messages, passages + chunks AS passages, decisions, instructions, conversations,
+RETURN messages, passages + size(chunks) AS passages, decisions, instructions, conversations,
   mentions, relationships, size(weakened) AS weakened, removed_entities AS entities,
   descriptions, snapshots;
