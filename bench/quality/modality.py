@@ -3,9 +3,9 @@
     python -m bench.quality.modality [FILE ...] [--errors]
 
 A line of a file has a text and its labeled relations, each with a modality. The ends are compared
-by words: "boats" is the same as "ten boats". By default, both files in `bench/data` are measured:
-`modality_dev.jsonl`, on which the rules were tuned, and `modality_kept.jsonl`, on which they were
-not.
+by words: "boats" is the same as "ten boats". By default, three files in `bench/data` are measured:
+`modality_dev.jsonl`, on which the rules were tuned, and two on which they were not:
+`modality_kept.jsonl`, and `relations_kept.jsonl`, which is harder.
 """
 
 import argparse
@@ -19,7 +19,10 @@ from bench.files import ROOT, write_result
 from bench.quality.rule_counts import f1
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 
-FILES = tuple(ROOT / "bench" / "data" / f"modality_{part}.jsonl" for part in ("dev", "kept"))
+FILES = tuple(
+    ROOT / "bench" / "data" / f"{name}.jsonl"
+    for name in ("modality_dev", "modality_kept", "relations_kept")
+)
 _ARTICLES = frozenset({"the", "a", "an", "our", "my", "his", "her", "their", "its"})
 
 

@@ -19,15 +19,10 @@ from sklearn.linear_model import LogisticRegression
 from bench.datasets import labeled
 from bench.files import ROOT
 from mcp_context_persistence.ingest.extraction.data_shapes import find_data
+from mcp_context_persistence.ingest.extraction.extractor import Extractor
 from mcp_context_persistence.ingest.extraction.name_scores import CLASSES, WEIGHTS_FILE, NameScorer
-from mcp_context_persistence.ingest.extraction.parsing import (
-    build_term_matcher,
-    convert_doc,
-    make_doc,
-)
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.segmentation import split_into_segments
-from mcp_context_persistence.ingest.models import spacy_pipeline
 
 NAME_FILES = ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll")
 OWN_FILES = {
@@ -91,13 +86,7 @@ def read_texts(path: Path) -> Iterator[labeled.Labeled]:
 
 
 def _build_examples(documents: Sequence[labeled.Labeled], scorer: NameScorer) -> Examples:
-    nlp = spacy_pipeline.load(spacy_pipeline.DEFAULT).nlp
-    matcher = build_term_matcher(nlp)
-    docs = nlp.pipe(make_doc(nlp, document.text) for document in documents)
-    parsed = [
-        convert_doc(doc, document.text, matcher)
-        for doc, document in zip(docs, documents, strict=True)
-    ]
+    parsed = Extractor().parse([document.text for document in documents])
     rows, classes = list[Floats](), list[int]()
     for index, first, features in scorer.read_features(parsed):
         labels = [

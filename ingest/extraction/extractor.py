@@ -225,7 +225,7 @@ class Extractor:
             are_understood = [
                 is_understood(segment.text, self.model, self.language) for _, segment in batch
             ]
-            parsed_texts = self._parse([segment.text for _, segment in batch])
+            parsed_texts = self.parse([segment.text for _, segment in batch])
             scored = iter(self._scorer.score(list(compress(parsed_texts, are_understood))))
             parsed_texts = [
                 next(scored) if reads_grammar else parsed
@@ -255,7 +255,8 @@ class Extractor:
                 "spaCy failed on a text; see the cause.", retryable=bool(describe_exhaustion(error))
             ) from error
 
-    def _parse(self, texts: Sequence[str]) -> list[ParsedText]:
+    def parse(self, texts: Sequence[str]) -> list[ParsedText]:
+        """Return the parse of each text, before any rule."""
         # The memory zone forgets words that only these texts have.
         with self._parser.using() as (nlp, matcher), nlp.memory_zone():
             docs = (make_doc(nlp, text) for text in texts)

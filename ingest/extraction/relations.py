@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from mcp_context_persistence.ingest.extraction.clauses import CLAUSE_RULE, PRONOUN_RULE
+from mcp_context_persistence.ingest.extraction.cooccurrence_scores import is_doubtful
 from mcp_context_persistence.ingest.extraction.dependency_grammar import (
     NEGATIONS,
     SOFTWARE_TYPES,
@@ -324,7 +325,7 @@ class RelationReader(VerbPhraseReader):
     ) -> Iterator[RelationCandidate]:
         """Yield pairs of names in a sentence that no relation connects.
 
-        A sentence with a negation has none.
+        A sentence with a negation has none, and so have names in what is probably no fact.
         """
         if any(word in NEGATIONS for word in self.parsed.lowers[first:end]):
             return
@@ -348,11 +349,15 @@ class RelationReader(VerbPhraseReader):
         mentions = [
             mention for mention in mentions if self.modality.is_in_fact(self.find_head(mention))
         ]
+        sentences = self.parsed.list_sentences()
         count = 0
         for source, target in combinations(mentions, 2):
             pair = frozenset((names[source], names[target]))
             if len(pair) == 2 and pair not in connected:
                 connected.add(pair)
+                ends = ((self.spans[end].start, self.spans[end].end) for end in (source, target))
+                if is_doubtful(self.parsed.text, sentences, *ends):
+                    continue
                 yield RelationCandidate(source, "related_to", target, _COOCCURRENCE_RULE, sentence)
                 count += 1
                 if count == _COOCCURRENCES_PER_SENTENCE:

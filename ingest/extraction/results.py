@@ -272,3 +272,7 @@ class ParsedText(NamedTuple):
     entity_spans: list[tuple[int, int, str]]
     term_spans: list[tuple[int, int, str, bool]]
     name_scores: NDArray[np.float32] | None = None
+
+    def list_sentences(self) -> list[tuple[int, int]]:
+        """Return the first character of each sentence, and one past its last."""
+        return [(self.starts[first], self.ends[end - 1]) for first, end in self.sentences]

@@ -10,7 +10,7 @@ import neo4j
 import pytest
 
 from bench import baseline, files
-from bench.quality import modality, name_training
+from bench.quality import cooccurrence_training, modality, name_training
 from tests.acceptance import bench_data
 
 pytest.importorskip("sentence_transformers", reason="the benches compare with all extras")
@@ -53,6 +53,7 @@ OTHER_BENCHES = {
     "bench.quality.learn_records": [DATA],
     "bench.quality.name_training": [DATA],
     "bench.quality.instruction_training": [DATA, "--messages", INSTRUCTIONS],
+    "bench.quality.cooccurrence_training": [],
     "bench.quality.names": [MESSAGES, "--errors"],
     "bench.required": [DATA, "--only"],
 }
@@ -163,6 +164,8 @@ def test_benches_run_without_a_server(
     module: str, data: Path, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(modality, "FILES", (data / "modality.jsonl",))
+    monkeypatch.setattr(cooccurrence_training, "OWN_FILES", (data / "modality.jsonl",) * 2)
+    monkeypatch.setattr(cooccurrence_training, "PARTS", 2)
     own_files = {name: (str(data / "messages.jsonl"),) for name in name_training.OWN_FILES}
     monkeypatch.setattr(name_training, "OWN_FILES", own_files)
     replacements = {

@@ -61,7 +61,7 @@ def test_technology_is_known_by_its_sentence_alone(extractor):
 
 
 def test_scores_are_shares_and_only_of_sentences_with_names(extractor):
-    parsed = extractor._parse(TEXTS)
+    parsed = extractor.parse(TEXTS)
     scored = NameScorer().score(parsed)
     assert scored[1].name_scores is None
     for text in (scored[0], scored[2]):
@@ -72,7 +72,7 @@ def test_scores_are_shares_and_only_of_sentences_with_names(extractor):
 
 
 def test_a_text_has_the_same_scores_alone_and_among_others(extractor):
-    parsed = extractor._parse(TEXTS)
+    parsed = extractor.parse(TEXTS)
     scorer = NameScorer()
     together = scorer.score(parsed)
     for text, expected in zip(parsed, together, strict=True):
@@ -82,7 +82,7 @@ def test_a_text_has_the_same_scores_alone_and_among_others(extractor):
 
 
 def test_words_beyond_what_the_model_reads_have_scores(extractor):
-    (parsed,) = extractor._parse(["Ada " + "went and " * 400 + "met Bob."])
+    (parsed,) = extractor.parse(["Ada " + "went and " * 400 + "met Bob."])
     (scored,) = NameScorer().score([parsed])
     assert scored.name_scores.shape[0] == len(parsed.words)
     assert np.isfinite(scored.name_scores).all()
@@ -127,7 +127,7 @@ def test_a_model_that_fails_on_a_text_is_named(monkeypatch):
 def test_a_scorer_that_may_not_download_looks_only_on_this_machine(monkeypatch, extractor, caplog):
     monkeypatch.setattr(minilm, "find_folder", lambda: None)
     monkeypatch.setattr(encoders, "find", lambda name: pytest.fail("looked further"))
-    (parsed,) = extractor._parse(TEXTS[:1])
+    (parsed,) = extractor.parse(TEXTS[:1])
     assert NameScorer(TokenStateReader(may_download=False)).score([parsed]) == [parsed]
     assert "is not on this machine" in caplog.text
 
