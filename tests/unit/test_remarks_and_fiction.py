@@ -212,7 +212,6 @@ def test_rights_duties_and_searches_are_no_facts(extractor: Extractor, text: str
         "When Orion Foods bought Delta Mills, prices fell.",
         "After Orion Foods bought Delta Mills, prices fell.",
         "That was the day when Orion Foods bought Delta Mills.",
-        "A merger of Orion Foods and Delta Mills is complete.",
     ],
 )
 def test_a_fact_beside_such_words_stays_a_fact(extractor: Extractor, text: str) -> None:
