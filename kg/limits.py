@@ -32,7 +32,9 @@ DECISION_CHARACTERS = 20_000
 INSTRUCTION_CHARACTERS = 1_000  # of an instruction, a preference or a fact about the user
 INSTRUCTION_TOPIC_CHARACTERS = 500
 APPLYING_INSTRUCTIONS = 1_000  # latest ones of a namespace that a prompt context looks at
-DELETED_BYTES = 16_777_216  # of the texts of messages that one transaction deletes
+DELETED_BYTES = (
+    16_777_216  # of texts, metadata and other data of messages that one transaction deletes
+)
 DELETED_MESSAGES = 5_000  # that one transaction deletes of a conversation
 DELETED_AT_ONCE = 1_000  # nodes that one transaction deletes of a namespace
 TRAVERSAL_DEPTH = 5

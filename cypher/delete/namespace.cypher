@@ -1,7 +1,8 @@
 // Delete some nodes of a namespace, in one transaction. Conversations are marked first, by
 // `delete/mark_conversations`, so that none looks whole, and deleted after what belongs to them: a
 // relationship takes as much memory of a transaction as a node, and a conversation may have 100,000.
-// A conversation that a writer has saved meanwhile is left. The caller repeats it until there are none.
+// The messages of a conversation that a writer has saved meanwhile are left. The caller marks and deletes
+// until there are none.
 // Columns: conversations, messages, passages, documents, decisions, instructions, entities, merges, mentions,
 // relationships (integers: how many were deleted).
 // Plan: each label by its constraint's index, which starts with the namespace.

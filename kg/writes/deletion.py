@@ -168,10 +168,13 @@ def delete_entity(
     )
 
 
-def mark_conversations(namespace: str) -> Statement[Row]:
-    """Mark all conversations of a namespace, before they are deleted."""
+def mark_conversations(namespace: str, *, limit: int) -> Statement[Row]:
+    """Mark some conversations of a namespace, before they are deleted."""
     return Statement(
-        name="delete/mark_conversations", parameters=_batch(namespace), read=as_is, writes=True
+        name="delete/mark_conversations",
+        parameters=_batch(namespace, limit=limit),
+        read=as_is,
+        writes=True,
     )
 
 

@@ -19,6 +19,7 @@ from mcp_context_persistence.kg.errors import (
     NotFoundError,
     ValidationError,
 )
+from mcp_context_persistence.kg.identifiers import digest
 
 GROUP = 100  # items in one call
 LONG_ITEMS = 10  # conversations and documents in one call
@@ -67,7 +68,7 @@ def ingest(session: Session, file: Path | None) -> None:
     counts: Counter[str] = Counter()
     differing = missing = 0
     with session.open_client(may_create=True) as client, _noting_outcome(counts):
-        for locations, items in _group(read_objects(file)):
+        for locations, items in _group(_give_ids(read_objects(file))):
             try:
                 response = client.ingest_items(items)
             except (ValidationError, NotFoundError) as error:
@@ -99,6 +100,24 @@ def _noting_outcome(counts: Counter[str]) -> Iterator[None]:
         if counts and error.outcome == "not_applied":
             error.outcome = "unknown"
         raise
+
+
+def _give_ids(objects: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """Yield the items; messages without ids get some, so that nothing is added twice.
+
+    An id comes from all messages of its conversation up to this one that are in the file.
+    """
+    keys: dict[str, str] = {}
+    for location, item in objects:
+        messages = item.get("messages") if isinstance(item, dict) else None
+        if isinstance(messages, list) and item.get("kind") == "conversation":
+            name = str(item.get("conversation_id"))
+            for message in messages:
+                key = digest("ingested", keys.get(name, name), json.dumps(message, sort_keys=True))
+                keys[name] = key
+                if isinstance(message, dict) and message.get("id") is None:
+                    message["id"] = f"message:{key}"
+        yield location, item
 
 
 def _group(objects: Iterator[tuple[str, Any]]) -> Iterator[tuple[list[str], list[Any]]]:

@@ -112,8 +112,8 @@ class ConversationCalls:
 
         Args:
             conversation_id: The id of the conversation.
-            limit: The maximum number of messages to load, 1 to 10,000. None means 10,000. A page of
-                33,554,432 bytes ends earlier.
+            limit: The maximum number of messages to load, 1 to 10,000. None means 10,000. A page
+                ends earlier where its messages have more than 33,554,432 bytes.
             before: The id of a message of the conversation, or a time. Only messages before it are
                 loaded. A time is a `datetime`, a `date` or a string in ISO 8601, in UTC if it has
                 no time zone. A string that is the id of a message is not read as a time.

@@ -13,7 +13,7 @@ from mcp_context_persistence.ingest.pipeline import AnalysisCache
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.statement import Run
 from mcp_context_persistence.kg.errors import NotFoundError, ValidationError
-from mcp_context_persistence.kg.identifiers import build_label, digest
+from mcp_context_persistence.kg.identifiers import build_label
 from mcp_context_persistence.kg.models import Message, explain
 from mcp_context_persistence.kg.namespaces import touch
 from mcp_context_persistence.kg.plain_values import to_plain
@@ -216,7 +216,7 @@ def _ingest_conversation(engine: Engine, item: transfer.ExportedConversation) ->
             engine,
             conversations.build_conversation(
                 item.conversation_id,
-                _give_ids(item),
+                item.messages,
                 item.project_path,
                 item.mode,
                 item.metadata,
@@ -236,21 +236,6 @@ def _ingest_conversation(engine: Engine, item: transfer.ExportedConversation) ->
         rows.append(_build_mention_row("Conversation", item.conversation_id, whole))
     _link(engine, rows)
     return differing
-
-
-def _give_ids(item: transfer.ExportedConversation) -> list[Message]:
-    """Return the messages with ids, so that a repeated item adds none of them again.
-
-    An id comes from all messages up to this one, not from its position: the item may be a part of
-    a conversation.
-    """
-    messages, key = [], item.conversation_id
-    for message in item.messages:
-        key = digest("ingested", key, message.model_dump_json())
-        messages.append(
-            message if message.id else message.model_copy(update={"id": f"message:{key}"})
-        )
-    return messages
 
 
 def _build_cache(item: transfer.ExportedConversation) -> AnalysisCache:

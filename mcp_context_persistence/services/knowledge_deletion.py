@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import Any
 
 from mcp_context_persistence.kg import limits, validation
 from mcp_context_persistence.kg.driver.error_mapping import is_out_of_memory
-from mcp_context_persistence.kg.driver.statement import Row, Run
+from mcp_context_persistence.kg.driver.statement import Row, Run, Statement
 from mcp_context_persistence.kg.errors import DatabaseError, ValidationError
 from mcp_context_persistence.kg.identifiers import build_relationship_type
 from mcp_context_persistence.kg.merging.redirects import Redirects
@@ -206,18 +206,25 @@ def delete_namespace(
 
 
 def _delete_nodes(engine: Engine) -> Iterator[Row]:
-    """Delete the nodes of the namespace until there are none: a writer may add some meanwhile.
+    """Delete the nodes of the namespace until there are none: a writer may add some meanwhile."""
+    is_done = False
+    while not is_done:
+        is_done = not list(_repeat(engine, statements.mark_conversations))
+        for row in _repeat(engine, statements.delete_namespace):
+            is_done = False
+            yield row
 
-    Nodes with very many relationships may need too much memory: then fewer are deleted at once.
+
+def _repeat(engine: Engine, build: Callable[..., Statement[Row]]) -> Iterator[Row]:
+    """Run a statement about some nodes of the namespace, each time by itself, until it finds none.
+
+    Nodes with much text or many relationships may need too much memory: then it takes fewer.
     """
     limit = limits.DELETED_AT_ONCE
     while True:
         try:
             with engine.graph.call(is_separate=True):
-                engine.graph.run(statements.mark_conversations(engine.namespace))
-                row = engine.graph.run(statements.delete_namespace(engine.namespace, limit=limit))[
-                    0
-                ]
+                row = engine.graph.run(build(engine.namespace, limit=limit))[0]
         except DatabaseError as error:
             if not is_out_of_memory(error) or limit == 1:
                 raise
@@ -225,6 +232,7 @@ def _delete_nodes(engine: Engine) -> Iterator[Row]:
             continue
         if not row["nodes"]:
             return
+        limit = min(2 * limit, limits.DELETED_AT_ONCE)
         yield row
 
 

@@ -242,10 +242,12 @@ def test_a_conversation_without_knowledge_is_analyzed(commands):
 
 
 def test_messages_without_ids_are_ingested_once(commands):
-    said = [{"role": "user", "content": text} for text in (TEXTS[0], "Yes.", "Yes.")]
-    item = {"kind": "conversation", "conversation_id": "talk", "messages": said}
-    parts = "\n".join(json.dumps({**item, "messages": part}) for part in (said, said[1:]))
+    texts = ("Deploy it.", "Yes.", "Run the tests.", "Yes.", "Yes.")
+    item = {"kind": "conversation", "conversation_id": "talk"}
+    lines = "\n".join(
+        json.dumps({**item, "messages": [{"role": "user", "content": text}]})
+        for text in texts * 3  # more than are written together
+    )
     for _ in range(2):
-        commands.print("ingest", text=parts)
-        loaded = commands.print("load", "talk")
-        assert loaded == [f"user: {text}" for text in (TEXTS[0], *["Yes."] * 4)]
+        commands.print("ingest", text=lines)
+        assert commands.print("load", "talk") == [f"user: {text}" for text in texts * 3]

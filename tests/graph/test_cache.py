@@ -225,7 +225,6 @@ EXEMPT = {
     "delete/document",
     "delete/entity_state",
     "delete/mark_conversation",
-    "delete/mark_conversations",  # `delete/namespace` follows
     "delete/snapshots",  # `delete/texts` or another one renews it in the same transaction
     "delete/unlink_message",
     "entity/claim",

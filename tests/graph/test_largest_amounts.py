@@ -226,17 +226,42 @@ def test_an_interrupted_deletion_of_a_namespace_leaves_no_part_of_a_conversation
 def test_a_namespace_whose_nodes_need_too_much_memory_is_deleted_in_smaller_parts(
     client, monkeypatch
 ):
-    client.save_conversation("talk", say(30))
-    run, sizes = client._engine.graph.run, []
+    for number in range(30):
+        client.save_conversation(f"talk {number}", say(1))
+    run, sizes = client._engine.graph.run, {"delete/mark_conversations": [], "delete/namespace": []}
 
     def run_with_little_memory(statement, **options):
-        if statement.name == "delete/namespace":
-            sizes.append(statement.parameters["batch"]["limit"])
-            if sizes[-1] > 20:
+        if statement.name in sizes:
+            size = statement.parameters["batch"]["limit"]
+            sizes[statement.name].append(size)
+            if size > 20:
                 raise DatabaseError("memory") from driver_error("TransactionOutOfMemoryError")
         return run(statement, **options)
 
     monkeypatch.setattr(client._engine.graph, "run", run_with_little_memory)
     deleted = client.delete_namespace(client.namespace).deleted
-    assert (deleted.conversations, deleted.messages) == (1, 30)
-    assert max(sizes) > 20 > min(sizes)
+    assert (deleted.conversations, deleted.messages) == (30, 30)
+    assert all(max(tried) > 20 > min(tried) for tried in sizes.values())
+
+
+def test_conversations_of_a_namespace_are_marked_in_several_transactions(client, monkeypatch):
+    monkeypatch.setattr(limits, "DELETED_AT_ONCE", 2)
+    for number in range(5):
+        client.save_conversation(f"talk {number}", say(1))
+    run, marked = client._engine.graph.run, []
+
+    def fail_later(statement, **options):
+        if statement.name == "delete/mark_conversations" and len(marked) == 2:
+            raise DatabaseError("interrupted")
+        rows = run(statement, **options)
+        if statement.name == "delete/mark_conversations":
+            marked.append(rows[0]["nodes"])
+        return rows
+
+    monkeypatch.setattr(client._engine.graph, "run", fail_later)
+    with pytest.raises(DatabaseError):
+        client.delete_namespace(client.namespace)
+    assert marked == [2, 2]
+    assert len(client.list_conversations().conversations) == 1
+    monkeypatch.setattr(client._engine.graph, "run", run)
+    assert client.delete_namespace(client.namespace).deleted.conversations == 5
