@@ -248,14 +248,15 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
     from mcp_context_persistence.kg.local.maven import Repository  # noqa: PLC0415
 
     repository = Repository()
-    total, done_bytes = sum(jar.size for jar in missing), 0
+    total, done, done_bytes = sum(jar.size for jar in missing), 0, 0
     failed: list[Jar] = []
     if progress:
         progress("download", 0, total)
 
     def download(jar: Jar) -> bool:
-        # After a failure the call fails anyway; every other jar could wait for as long.
-        is_there = not failed and fetch(repository, jar, jars.home / jar.target / jar.name)
+        if failed:  # the call fails anyway; every other jar could wait for as long
+            return False
+        is_there = fetch(repository, jar, jars.home / jar.target / jar.name)
         if not is_there:
             failed.append(jar)
         return is_there
@@ -265,13 +266,14 @@ def _download(jars: Jars, missing: list[Jar], progress: ReportProgress | None) -
         for future in as_completed(downloads):
             if not future.result():
                 continue
+            done += 1
             done_bytes += downloads[future].size
             if progress:
                 progress("download", done_bytes, total)
     if failed:
         raise DatabaseError(
-            f"{len(failed)} of {len(missing)} jars of the local server could not be downloaded "
-            f"whole, among them {failed[0].coordinates}{repository.advise()}",
+            f"{done} of {len(missing)} jars of the local server were downloaded; "
+            f"{failed[0].coordinates} could not be downloaded whole{repository.advise()}",
             retryable=True,
         )
 

@@ -20,6 +20,9 @@ import requests
 from jgo.config import GlobalSettings
 from jgo.maven import MavenContext
 
+from mcp_context_persistence.kg.system_errors import describe_exhaustion
+
+CERTIFICATE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")  # by priority
 ATTEMPTS = 4
 SECONDS = 30.0  # to connect, and between two pieces of an answer
 PIECE = 1 << 18
@@ -31,6 +34,10 @@ class Remote:
 
     url: str
     auth: tuple[str, str] | None = None
+
+
+class _UnreadableCertificatesError(requests.RequestException):
+    """The file of certificates that a variable of the environment names cannot be read."""
 
 
 class Repository:
@@ -86,7 +93,7 @@ class Repository:
     ) -> bool:
         host = urlsplit(url).hostname
         try:
-            with self._session().get(url, auth=auth, timeout=SECONDS, stream=True) as answer:
+            with self._get(url, auth) as answer:
                 if answer.status_code != requests.codes.ok:
                     self._reason = f"{host} answered with the status {answer.status_code}"
                     return False
@@ -102,10 +109,24 @@ class Repository:
                 "authority of its own, set SSL_CERT_FILE to the file of its certificates"
             )
             return False
+        except _UnreadableCertificatesError:
+            variable = next(filter(os.environ.get, CERTIFICATE_VARIABLES), "SSL_CERT_FILE")
+            self._reason = f"the file in {variable} cannot be read"
+            return False
         except requests.RequestException as error:
             self._reason = f"{host} cannot be reached: {type(error).__name__}"
             return False
         return True
+
+    def _get(self, url: str, auth: tuple[str, str] | None) -> requests.Response:
+        try:
+            return self._session().get(url, auth=auth, timeout=SECONDS, stream=True)
+        except requests.RequestException:
+            raise
+        except OSError as error:  # which requests raises where the file does not exist
+            if describe_exhaustion(error):
+                raise
+            raise _UnreadableCertificatesError from error
 
     def _session(self) -> requests.Session:
         if not hasattr(self._threads, "session"):

@@ -160,6 +160,21 @@ def test_what_is_no_resource_is_refused_without_its_name(client, uri):
     assert SECRET not in error.message
 
 
+def test_the_prompt_about_an_unknown_name_looks_for_no_near_names(filled, monkeypatch):
+    queries, search = [], filled.search_hybrid
+
+    def record(query, *arguments, **options):
+        queries.append(query)
+        return search(query, *arguments, **options)
+
+    monkeypatch.setattr(filled, "search_hybrid", record)
+    arguments = {"entity": "Nothing Known"}
+    run_session(
+        serve_client(filled), lambda session: session.get_prompt("what_do_we_know", arguments)
+    )
+    assert queries == ["Nothing Known"]
+
+
 @pytest.mark.parametrize(
     ("name", "argument", "value", "words"),
     [

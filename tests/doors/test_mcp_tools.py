@@ -152,6 +152,7 @@ def test_a_missing_end_names_its_field_and_near_names(mcp):
         message = refuse(mcp, "explore", **arguments)
         assert message.startswith(f"{field}: no entity has this name; the nearest are e:")
         assert SECRET not in message
+        assert message.endswith(" (retry: no)")
     arguments = {"source": "e:OrderParser", "relation": "reads", "target": "invoices"}
     assert call(mcp, "relate", **arguments, create_missing=True)["created"]
     assert not call(mcp, "relate", **arguments)["created"]

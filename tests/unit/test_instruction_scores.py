@@ -56,6 +56,8 @@ def test_uncommon_wordings_are_found(finder, text, kind, words):
         "The tests fail since yesterday.",
         "Our customer wants the report on Friday.",
         "Thanks, that was really helpful!",
+        "I really want you to fix this bug today",
+        "I really need you to look at the log",
     ],
 )
 def test_what_is_for_once_is_not_found(finder, text):

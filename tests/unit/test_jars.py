@@ -1,5 +1,6 @@
 """The locked jars of the managed server: the lock file, the download, copies without signatures."""
 
+import errno
 import io
 import os
 import zipfile
@@ -53,7 +54,7 @@ def test_a_damaged_jar_is_fetched_again_or_refused(small_lock):
     assert (provisioned.lib / "one-1.jar").read_bytes() == b"one" * 100
     (provisioned.lib / "one-1.jar").unlink()
     (small_lock / "g/one/1/one-1.jar").write_bytes(b"one" * 99 + b"bad")
-    with pytest.raises(DatabaseError, match="1 of 1 jars"):
+    with pytest.raises(DatabaseError, match="0 of 1 jars"):
         jars.provision()
     assert not (provisioned.lib / "one-1.jar").exists()
 
@@ -80,11 +81,49 @@ def test_a_failed_download_says_why_and_is_no_progress(small_lock, monkeypatch, 
     )
     (small_lock / "g/one/1/one-1.jar").unlink()
     (small_lock / "g/two/1/two-1.jar").unlink()
-    with pytest.raises(DatabaseError, match=f"2 of 2 jars .*{reason}.*check the network") as caught:
+    with pytest.raises(
+        DatabaseError, match=f"0 of 2 jars .*; g:(one|two):1 .*{reason}.*check the network"
+    ) as caught:
         jars.provision(lambda *report: reports.append(report))
     assert caught.value.retryable
     assert len(urls) == 1  # the second jar would wait for nothing
     assert reports[-1] == ("download", 0, 600)
+
+
+def test_the_error_of_a_failed_download_counts_what_was_downloaded(small_lock, monkeypatch):
+    monkeypatch.setattr(jars, "DOWNLOADS", 1)
+    (small_lock / "g/two/1/two-1.jar").unlink()
+    with pytest.raises(DatabaseError, match=r"1 of 2 jars .* downloaded; g:two:1 could not be"):
+        jars.provision()
+
+
+def set_missing_certificates(monkeypatch, variable):
+    for name in maven.CERTIFICATE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "/no/such/file.pem")
+    monkeypatch.setattr(maven, "remotes", lambda context: [maven.Remote(url="https://127.0.0.1:9")])
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_a_missing_file_of_certificates_is_named_by_its_variable(small_lock, monkeypatch, variable):
+    set_missing_certificates(monkeypatch, variable)
+    (small_lock / "g/one/1/one-1.jar").unlink()
+    with pytest.raises(
+        DatabaseError, match=rf"\(the file in {variable} cannot be read\)"
+    ) as caught:
+        jars.provision()
+    assert caught.value.retryable
+
+
+def test_an_exhausted_system_is_no_missing_file_of_certificates(small_lock, monkeypatch):
+    def fail(session, url, **options):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(requests.Session, "get", fail)
+    set_missing_certificates(monkeypatch, "SSL_CERT_FILE")
+    (small_lock / "g/one/1/one-1.jar").unlink()
+    with pytest.raises(OSError, match="Too many open files"):
+        jars.provision()
 
 
 def test_a_jar_that_is_not_locked_is_refused(small_lock):

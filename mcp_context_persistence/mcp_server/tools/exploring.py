@@ -1,8 +1,8 @@
 """The tool that walks the graph: `explore`."""
 
-from collections.abc import Mapping
 from typing import Any
 
+from mcp.server.mcpserver.exceptions import ToolError
 from pydantic import BaseModel, Field
 
 from mcp_context_persistence.kg.errors import NotFoundError
@@ -74,21 +74,9 @@ def explore(call: Call, arguments: ExploreArguments) -> Answer:
     """Return the neighbors of an entity, or the shortest paths to another one.
 
     Raises:
-        NotFoundError: There is no such entity; the text has the nearest names.
+        NotFoundError: There is no such entity.
     """
-    names = {"entity": read_entity(arguments.entity)}
-    if arguments.to is not None:
-        names["to"] = read_entity(arguments.to)
-    try:
-        return _explore(call, arguments, names)
-    except NotFoundError:
-        missing = find_missing(call, names)
-        if not missing:  # another call has just created it
-            raise
-        raise NotFoundError(describe_missing(call, missing)) from None
-
-
-def _explore(call: Call, arguments: ExploreArguments, names: Mapping[str, str]) -> Answer:
+    names = _read_names(arguments)
     entity = call.client.get_entity(names["entity"]).entity
     neighbors: list[Neighbor] = []
     paths: list[Path] = []
@@ -108,6 +96,24 @@ def _explore(call: Call, arguments: ExploreArguments, names: Mapping[str, str]) 
     ).model_dump(mode="json")
     bounds.fit(data)
     return Answer(text="\n".join(_format(data)), data=data)
+
+
+def _explore_or_name_nearest(call: Call, arguments: ExploreArguments) -> Answer:
+    try:
+        return explore(call, arguments)
+    except NotFoundError:
+        missing = find_missing(call, _read_names(arguments))
+        if not missing:  # another call has just created it
+            raise
+        raise ToolError(f"{describe_missing(call, missing)} (retry: no)") from None
+
+
+def _read_names(arguments: ExploreArguments) -> dict[str, str]:
+    """Return, by argument, the ids and names of the entities."""
+    names = {"entity": read_entity(arguments.entity)}
+    if arguments.to is not None:
+        names["to"] = read_entity(arguments.to)
+    return names
 
 
 def _read_neighbors(
@@ -183,7 +189,7 @@ EXPLORE = ToolSpec(
     ),
     arguments=ExploreArguments,
     answer=ExploreAnswer,
-    run=explore,
+    run=_explore_or_name_nearest,
     hints=READS,
     fields={"entity_id": "entity", "source_entity_id": "entity", "target_entity_id": "to"},
 )
