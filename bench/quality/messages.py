@@ -7,7 +7,6 @@ in lower case and in one Unicode form. By default, the files of `bench/data` are
 that end in `_dev` are for development, those that end in `_kept` are not.
 """
 
-import argparse
 import json
 import unicodedata
 from collections import defaultdict
@@ -18,7 +17,8 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench.files import ROOT, write_result
+from bench.files import ROOT
+from bench.quality.labeled_files import measure_files
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 
 FILES = tuple(
@@ -144,26 +144,15 @@ def _describe_errors(
 
 def main() -> None:
     """Measure the files, print a table and write the figures to the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("files", type=Path, nargs="*", default=FILES)
-    parser.add_argument("--errors", action="store_true")
-    options = parser.parse_args()
-    extractor, errors = Extractor(), list[str]()
-    report = {path.name: measure_messages(path, extractor, errors) for path in options.files}
-    if options.errors:
-        print("\n".join(errors))
     table = Table("file", "shape", *_FIGURES)
-    for name, shapes in report.items():
+    for name, shapes in measure_files(__doc__, FILES, measure_messages, "messages.json").items():
         for shape, figures in shapes.items():
             cells = (
                 "{precision:.3f} {recall:.3f} {f1:.3f}".format(**figures[figure])
                 for figure in _FIGURES
             )
-            table.add_row(name.removesuffix(".jsonl"), shape, *cells)
+            table.add_row(name, shape, *cells)
     Console(width=140).print(table)
-    write_result("messages.json", report)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ by words: "boats" is the same as "ten boats". By default, three files in `bench/
 `modality_kept.jsonl`, and `relations_kept.jsonl`, which is harder.
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.files import ROOT, write_result
+from bench.files import ROOT
+from bench.quality.labeled_files import measure_files
 from bench.quality.rule_counts import f1
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
 
@@ -161,20 +161,8 @@ def _build_report(counts: Counter[str]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure the files and print their figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("files", nargs="*", type=Path, default=FILES)
-    parser.add_argument("--errors", action="store_true")
-    options = parser.parse_args()
-    extractor = Extractor()
-    errors: list[str] = []
-    report = {path.stem: measure_modality(path, extractor, errors) for path in options.files}
-    if options.errors:
-        print("\n".join(errors))
-    print(json.dumps(report, indent=1))
-    write_result("modality.json", report)
+    """Measure the files, print their figures and write them to the results."""
+    print(json.dumps(measure_files(__doc__, FILES, measure_modality, "modality.json"), indent=1))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ A line of a file has a text and its labeled names, with types. Names are compare
 is learned; `bench.quality.name_training` learns from `names_dev.jsonl`.
 """
 
-import argparse
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -16,7 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench.files import ROOT, write_result
+from bench.files import ROOT
+from bench.quality.labeled_files import measure_files
 from bench.quality.messages import fold
 from mcp_context_persistence.ingest.extraction.extractor import Extractor
 
@@ -64,23 +64,12 @@ def _read_names(entities: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
 
 def main() -> None:
     """Measure the files, print a table and write the figures to the results."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("files", type=Path, nargs="*", default=[KEPT_FILE])
-    parser.add_argument("--errors", action="store_true")
-    options = parser.parse_args()
-    extractor, errors = Extractor(), list[str]()
-    report = {path.name: measure_names(path, extractor, errors) for path in options.files}
-    if options.errors:
-        print("\n".join(errors))
     table = Table("file", "type", *_FIGURES)
-    for name, kinds in report.items():
+    for name, kinds in measure_files(__doc__, [KEPT_FILE], measure_names, "names.json").items():
         sums = {figure: sum(counts[figure] for counts in kinds.values()) for figure in _FIGURES}
         for kind, counts in {**kinds, "all": sums}.items():
             table.add_row(name, kind, *(str(counts[figure]) for figure in _FIGURES))
     Console(width=100).print(table)
-    write_result("names.json", report)
 
 
 if __name__ == "__main__":
