@@ -15,12 +15,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression
 
 from bench.files import ROOT
+from bench.quality.word_weights import learn_words
 from mcp_context_persistence.ingest.extraction.cooccurrence_scores import (
-    BUCKETS,
     MAX_ODDS,
     WEIGHTS_FILE,
     Span,
@@ -33,7 +31,6 @@ OWN_FILES = tuple(
     ROOT / "bench" / "data" / f"{name}_dev.jsonl" for name in ("relations", "modality")
 )
 PARTS = 5
-_INVERSE_PENALTY = 0.1
 
 Floats = NDArray[np.float32]
 
@@ -88,19 +85,9 @@ def _find_name(text: str, name: str) -> list[Span]:
 
 
 def learn(examples: Sequence[Example]) -> Floats:
-    """Return weights, ``(BUCKETS + 1,)``."""
-    lengths = [len(example.buckets) for example in examples]
-    matrix = csr_matrix(
-        (
-            np.ones(sum(lengths), np.float32),
-            np.concatenate([example.buckets for example in examples]),
-            np.cumsum([0, *lengths]),
-        ),
-        shape=(len(examples), BUCKETS),
-    )
-    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=300)
-    model.fit(matrix, [not example.is_asserted for example in examples])
-    return np.concatenate([model.coef_[0], model.intercept_]).astype(np.float32)
+    """Return weights, see `learn_words`."""
+    is_doubtful = np.array([not example.is_asserted for example in examples])
+    return learn_words([example.buckets for example in examples], is_doubtful)
 
 
 def score_parts(examples: Sequence[Example]) -> Floats:

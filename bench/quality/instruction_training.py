@@ -16,17 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
 from bench.datasets.sets import locomo, qmsum
 from bench.datasets.texts import booking_texts
 from bench.files import ROOT
+from bench.quality.word_weights import learn_words
 from mcp_context_persistence.ingest.extraction.instruction_clauses import split_into_clauses
 from mcp_context_persistence.ingest.extraction.instruction_cues import OwnSentence, read_sentences
 from mcp_context_persistence.ingest.extraction.instruction_finder import is_scored
 from mcp_context_persistence.ingest.extraction.instruction_scores import (
-    BUCKETS,
     KINDS,
     WEIGHTS_FILE,
     Weights,
@@ -40,7 +39,7 @@ from mcp_context_persistence.ingest.models.token_states import TokenStateReader
 
 OWN_FILE = ROOT / "bench" / "data" / "instructions_dev.jsonl"
 PARTS = 5
-_INVERSE_PENALTIES = {"words": 0.1, "states": 0.003}
+_INVERSE_PENALTY = 0.003  # of the states
 _WORD_WEIGHT = 5.0  # of a positive example, for the words
 _MESSAGES_PER_SET = 4_000
 _SEED = 0
@@ -144,27 +143,15 @@ def learn(sentences: Sequence[Sentence]) -> Weights:
     classes = np.array([KINDS.index(kind) + 1 if kind else 0 for kind in kinds])
     texts = [sentence.text[start:end] for sentence in sentences for start, end in sentence.clauses]
     states = np.vstack([sentence.features for sentence in sentences])
-    return Weights(_learn_words(texts, classes > 0), _learn_states(states, classes))
-
-
-def _learn_words(texts: Sequence[str], is_positive: NDArray[np.bool_]) -> Floats:
-    rows = [hash_words(text) for text in texts]
-    matrix = csr_matrix(
-        (
-            np.ones(sum(map(len, rows)), np.float32),
-            np.concatenate(rows),
-            np.cumsum([0, *map(len, rows)]),
-        ),
-        shape=(len(rows), BUCKETS),
+    words = learn_words(
+        [hash_words(text) for text in texts], classes > 0, positive_weight=_WORD_WEIGHT
     )
-    model = LogisticRegression(C=_INVERSE_PENALTIES["words"], max_iter=300, random_state=_SEED)
-    model.fit(matrix, is_positive, sample_weight=np.where(is_positive, _WORD_WEIGHT, 1.0))
-    return np.concatenate([model.coef_[0], model.intercept_]).astype(np.float32)
+    return Weights(words, _learn_states(states, classes))
 
 
 def _learn_states(features: Floats, classes: NDArray[np.int64]) -> Floats:
     mean, deviation = features.mean(axis=0), features.std(axis=0) + 1e-3
-    model = LogisticRegression(C=_INVERSE_PENALTIES["states"], max_iter=150, random_state=_SEED)
+    model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=150, random_state=_SEED)
     model.fit((features - mean) / deviation, classes)
     slopes = model.coef_.T / deviation[:, None]
     return np.vstack([slopes, model.intercept_ - mean @ slopes]).astype(np.float32)

@@ -8,20 +8,17 @@ reads the words of the sentence and of its neighbors, by their place. Its weight
 texts, more facts would be lost than mistakes found.
 """
 
-import re
-import zlib
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.ingest.extraction.hashed_words import hash_terms, split_words
+
 WEIGHTS_FILE = Path(__file__).with_name("cooccurrence_weights.npz")
-BUCKETS = 1 << 13  # of the hashes of words and pairs of words
 MAX_ODDS = -0.3  # log-odds above which two names are not related
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[^\s\w]")
 
 Floats = NDArray[np.float32]
 Span = tuple[int, int]
@@ -39,7 +36,8 @@ def is_doubtful(text: str, sentences: Sequence[Span], first: Span, second: Span)
 
     Args:
         text: The text.
-        sentences: First character of each sentence, and one past its last.
+        sentences: First character of the sentence of the names and of those beside it, and one
+            past the last of each.
         first: First character of a name, and one past its last.
         second: The same of the other name.
     """
@@ -71,8 +69,6 @@ def hash_words(text: str, sentences: Sequence[Span], first: Span, second: Span) 
         ("after", second[1], stop),
         ("next", stop, after),
     ):
-        words = ["^", *_TOKEN.findall(text[start:end].lower().replace("’", "'")), "$"]
-        terms.update(f"{place} {word}" for word in words)
-        terms.update(f"{place} {word} {following}" for word, following in pairwise(words))
-        terms.update(words)
-    return sorted({zlib.crc32(term.encode()) % BUCKETS for term in terms})
+        words, pairs = split_words(text[start:end])
+        terms.update(words, (f"{place} {term}" for term in (*words, *pairs)))
+    return hash_terms(terms)

@@ -8,17 +8,15 @@ of its sentence and of its first word. Their weights were learned by
 """
 
 import logging
-import re
-import zlib
 from collections.abc import Sequence
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.ingest.extraction.hashed_words import hash_terms, split_words
 from mcp_context_persistence.ingest.extraction.instruction_clauses import split_into_clauses
 from mcp_context_persistence.ingest.extraction.instruction_wordings import Kind
 from mcp_context_persistence.ingest.models.token_states import TokenStateReader, TokenStates
@@ -27,12 +25,10 @@ from mcp_context_persistence.kg.errors import VectorDBError
 # The classes of a clause, after "none".
 KINDS: tuple[Kind, ...] = get_args(Kind)
 WEIGHTS_FILE = Path(__file__).with_name("instruction_weights.npz")
-BUCKETS = 1 << 13  # of the hashes of words and pairs of words
 MIN_WORD_SCORE = -0.5  # of the best clause of a sentence that the embedding model reads
 WORD_SHARE = 0.3  # of the score of the words in that of a clause
 MIN_SCORE = 0.3  # of a clause
 MIN_NEIGHBOR_SCORE = -2.0  # of a clause beside it that belongs to it
-_TOKEN = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|[^\s\w]")
 
 _log = logging.getLogger(__name__)
 
@@ -104,9 +100,8 @@ def read_weights() -> Weights:
 
 def hash_words(text: str) -> list[int]:
     """Return the buckets of the words of a text and of the pairs of neighbors, each once."""
-    words = ["^", *(word.replace("’", "'") for word in _TOKEN.findall(text.lower())), "$"]
-    pairs = [f"{first} {second}" for first, second in pairwise(words)]
-    return list({zlib.crc32(term.encode()) % BUCKETS for term in (*words, *pairs)})
+    words, pairs = split_words(text)
+    return hash_terms((*words, *pairs))
 
 
 def score_words(text: str, weights: Weights) -> float:

@@ -349,7 +349,8 @@ class RelationReader(VerbPhraseReader):
         mentions = [
             mention for mention in mentions if self.modality.is_in_fact(self.find_head(mention))
         ]
-        sentences = self.parsed.list_sentences()
+        # Two on each side: where the parser ends a sentence inside a name, the name is in two.
+        sentences = self.parsed.list_sentences(max(0, sentence - 2), sentence + 3)
         count = 0
         for source, target in combinations(mentions, 2):
             pair = frozenset((names[source], names[target]))

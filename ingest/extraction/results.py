@@ -273,6 +273,8 @@ class ParsedText(NamedTuple):
     term_spans: list[tuple[int, int, str, bool]]
     name_scores: NDArray[np.float32] | None = None
 
-    def list_sentences(self) -> list[tuple[int, int]]:
-        """Return the first character of each sentence, and one past its last."""
-        return [(self.starts[first], self.ends[end - 1]) for first, end in self.sentences]
+    def list_sentences(self, start: int = 0, stop: int | None = None) -> list[tuple[int, int]]:
+        """Return the first character of some sentences, and one past the last of each."""
+        return [
+            (self.starts[first], self.ends[end - 1]) for first, end in self.sentences[start:stop]
+        ]

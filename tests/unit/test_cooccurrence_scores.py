@@ -3,12 +3,12 @@
 import pytest
 
 from mcp_context_persistence.ingest.extraction.cooccurrence_scores import (
-    BUCKETS,
     hash_words,
     is_doubtful,
     read_weights,
 )
 from mcp_context_persistence.ingest.extraction.extractor import Extractor
+from mcp_context_persistence.ingest.extraction.hashed_words import BUCKETS
 
 
 @pytest.fixture(scope="module")

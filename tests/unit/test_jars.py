@@ -62,8 +62,11 @@ def test_a_damaged_jar_is_fetched_again_or_refused(small_lock):
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (requests.exceptions.SSLError, "certificate of maven.example is not trusted"),
-        (requests.exceptions.ConnectTimeout, "maven.example cannot be reached: ConnectTimeout"),
+        (requests.exceptions.SSLError, "certificate of jars.example is not trusted"),
+        (
+            requests.exceptions.ConnectTimeout,
+            "jars.example cannot be reached: ConnectTimeout",
+        ),
     ],
 )
 def test_a_failed_download_says_why_and_is_no_progress(small_lock, monkeypatch, error, reason):
@@ -77,7 +80,7 @@ def test_a_failed_download_says_why_and_is_no_progress(small_lock, monkeypatch, 
     monkeypatch.setattr(jars, "DOWNLOADS", 1)
     monkeypatch.setattr(requests.Session, "get", fail)
     monkeypatch.setattr(
-        maven, "remotes", lambda context: [maven.Remote(url="https://maven.example")]
+        maven, "remotes", lambda context: [maven.Remote(url="https://jars.example")]
     )
     (small_lock / "g/one/1/one-1.jar").unlink()
     (small_lock / "g/two/1/two-1.jar").unlink()
