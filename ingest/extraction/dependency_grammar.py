@@ -41,7 +41,7 @@ class DependencyGrammar:
     def __init__(self, parsed: ParsedText, spans: list[EntityCandidate]) -> None:
         self.parsed = parsed
         self.spans = spans
-        self.mention_at = _find_mention_of_each_token(parsed, spans)
+        self.mention_at = find_mention_of_each_token(parsed, spans)
         self.tokens_of: dict[int, list[int]] = {}
         for token, mention in enumerate(self.mention_at):
             self.tokens_of.setdefault(mention, []).append(token)
@@ -127,7 +127,8 @@ class DependencyGrammar:
                 yield from self.find_conjuncts(child)
 
 
-def _find_mention_of_each_token(parsed: ParsedText, spans: list[EntityCandidate]) -> list[int]:
+def find_mention_of_each_token(parsed: ParsedText, spans: list[EntityCandidate]) -> list[int]:
+    """Return for each token the index of its mention, or -1. The mentions are in order."""
     mention_at = [-1] * len(parsed.words)
     index = 0
     for token, (start, end) in enumerate(zip(parsed.starts, parsed.ends, strict=True)):

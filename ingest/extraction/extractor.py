@@ -6,6 +6,7 @@ from itertools import compress, groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mcp_context_persistence.ingest.extraction.common_names import replace_names, update_parse
 from mcp_context_persistence.ingest.extraction.context_rules import find_people_and_places
 from mcp_context_persistence.ingest.extraction.data_shapes import DataSpan, find_data
 from mcp_context_persistence.ingest.extraction.data_values import (
@@ -236,18 +237,19 @@ class Extractor:
                 if self._recognizer
                 else [[]] * len(parsed_texts)
             )
+            names = [
+                _select_names(parsed, segment, patterns, others, reads_grammar=reads_grammar)
+                for (_, segment), parsed, others, reads_grammar in zip(
+                    batch, parsed_texts, recognized, are_understood, strict=True
+                )
+            ]
+            parsed_texts = self._parse_again(parsed_texts, names, are_understood)
             return [
                 _read_segment(
-                    index,
-                    segment,
-                    texts[index],
-                    parsed,
-                    patterns,
-                    names,
-                    reads_grammar=reads_grammar,
+                    index, segment, texts[index], parsed, patterns, spans, reads_grammar=is_read
                 )
-                for (index, segment), parsed, names, reads_grammar in zip(
-                    batch, parsed_texts, recognized, are_understood, strict=True
+                for (index, segment), parsed, spans, is_read in zip(
+                    batch, parsed_texts, names, are_understood, strict=True
                 )
             ]
         except (ValueError, RuntimeError, MemoryError, KeyError, IndexError) as error:
@@ -263,6 +265,31 @@ class Extractor:
             parsed = nlp.pipe(docs, batch_size=_BATCH_SIZE)
             return [
                 convert_doc(doc, text, matcher) for doc, text in zip(parsed, texts, strict=True)
+            ]
+
+    def _parse_again(
+        self,
+        parsed_texts: list[ParsedText],
+        names: list[list[EntityCandidate]],
+        are_understood: list[bool],
+    ) -> list[ParsedText]:
+        """Return the parses, with the grammar that sentences have with common names."""
+        plain = [
+            replace_names(parsed, spans) if reads_grammar else []
+            for parsed, spans, reads_grammar in zip(
+                parsed_texts, names, are_understood, strict=True
+            )
+        ]
+        if not any(plain):
+            return parsed_texts
+        with self._parser.using() as (nlp, _), nlp.memory_zone():
+            docs = (sentence.build_doc(nlp.vocab) for sentences in plain for sentence in sentences)
+            read = nlp.pipe(docs, batch_size=_BATCH_SIZE, disable=["ner"])
+            return [
+                update_parse(parsed, sentences, islice(read, len(sentences)))
+                if sentences
+                else parsed
+                for parsed, sentences in zip(parsed_texts, plain, strict=True)
             ]
 
 
@@ -284,11 +311,17 @@ def _read_segment(
     text: str,
     parsed: ParsedText,
     patterns: UserPatterns | None,
-    names: Sequence[EntityCandidate],
+    names: list[EntityCandidate],
     *,
     reads_grammar: bool,
 ) -> _Part:
-    spans = _select_spans(parsed, segment, patterns, names, reads_grammar=reads_grammar)
+    spans = names
+    if reads_grammar and not segment.cells:
+        occupied = bytearray(len(parsed.text))
+        spans = [
+            *select_candidates(names, occupied),
+            *select_candidates(find_concepts(parsed, occupied), occupied),
+        ]
     mentions, relations = build_results(parsed, segment, text, patterns, spans)
     if not reads_grammar:
         return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
@@ -296,7 +329,7 @@ def _read_segment(
     return _Part(index, mentions, relations, reads_grammar, author)
 
 
-def _select_spans(
+def _select_names(
     parsed: ParsedText,
     segment: Segment,
     patterns: UserPatterns | None,
@@ -304,7 +337,7 @@ def _select_spans(
     *,
     reads_grammar: bool,
 ) -> list[EntityCandidate]:
-    """Return what a segment mentions, without overlaps.
+    """Return the names in a segment, without overlaps.
 
     Args:
         parsed: The segment's parse.
@@ -331,10 +364,7 @@ def _select_spans(
     spans = retype_names(parsed, spans)
     if not segment.cells:
         spans += select_candidates(find_unlabeled_names(parsed, occupied), occupied)
-    spans = retype_short_names(parsed.text, spans)
-    if not segment.cells:
-        spans += select_candidates(find_concepts(parsed, occupied), occupied)
-    return spans
+    return retype_short_names(parsed.text, spans)
 
 
 def _limit_extraction(mentions: list[Mention], relations: list[Relation]) -> Extraction:
