@@ -26,6 +26,7 @@ LOCATION_PREPOSITIONS = frozenset({"in", "at", "near", "outside"})
 # A verb with one of these labels may share the subject of its head.
 _SUBJECT_SHARING = frozenset({"conj", "xcomp", "advcl", "pcomp"})
 
+_LABELS_OF_CLAUSES = frozenset({*SUBJECT_LABELS, "aux", "auxpass", "dobj"})
 _ADVERBIAL_LABELS = frozenset({"advmod", "dep", "intj", "npadvmod"})
 _SUBJECT_TYPES = SOFTWARE_TYPES | {"organization", "person", "product"}
 
@@ -44,9 +45,18 @@ class ClauseReader(ReferenceReader):
         visited: set[int] = set()
         while verb not in visited:
             visited.add(verb)
-            for child in self.parsed.children[verb]:
-                if self.parsed.deps[child] in SUBJECT_LABELS:
-                    return self._resolve_subject(child, verb)
+            described = self._find_name_before(verb)
+            if described >= 0:
+                return [described], CLAUSE_RULE
+            subjects = [
+                child
+                for child in self.parsed.children[verb]
+                if self.parsed.deps[child] in SUBJECT_LABELS
+            ]
+            for subject in subjects:  # Two of them are a noun and its name: "the test `test_io`".
+                mentions, rule = self._resolve_subject(subject, verb)
+                if subject == subjects[-1] or any(self.is_name(mention) for mention in mentions):
+                    return mentions, rule
             head, dep = self.parsed.heads[verb], self.parsed.deps[verb]
             if dep in {"acl", "relcl"}:
                 agents = self._find_agents_of_infinitive(verb, head)
@@ -61,6 +71,22 @@ class ClauseReader(ReferenceReader):
             while self.parsed.deps[verb] in {"prep", "advmod"} and self.parsed.tags[verb][0] != "V":
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
+
+    def is_name(self, mention: int) -> bool:
+        """Return whether a mention is a name, and no concept."""
+        return self.spans[mention].type != "concept"
+
+    def _find_name_before(self, verb: int) -> int:
+        """Return the name that a participle after a comma describes, or -1.
+
+        For example: "sends it to Tesoro, written in Elixir".
+        """
+        if verb < 2 or self.parsed.tags[verb] != "VBN" or self.parsed.lowers[verb - 1] != ",":
+            return -1
+        labels = {self.parsed.deps[child] for child in self.parsed.children[verb]}
+        mention = self.mention_at[verb - 2]
+        is_described = mention >= 0 and self.is_name(mention)
+        return mention if is_described and labels.isdisjoint(_LABELS_OF_CLAUSES) else -1
 
     def _find_described(self, noun: int) -> list[int]:
         """Return what a clause after a noun is about: "Acme, a firm based in Oslo"."""
@@ -116,12 +142,20 @@ class ClauseReader(ReferenceReader):
         """Yield the mentions that a verb acts on, each with the preposition before it, if any."""
         for child in self.parsed.children[verb]:
             dep = self.parsed.deps[child]
+            is_preposition = self.parsed.tags[child] in {"IN", "TO"}
             if dep in {"dobj", "attr", "oprd"}:
-                yield from ((mention, "") for mention in self.find_mentions(child))
-            elif dep == "prep":
+                yield from ((mention, "") for mention in self._find_object_mentions(child))
+            elif dep == "prep" or (dep == "dative" and is_preposition):
                 yield from self.find_prepositional_objects(child)
                 if self.parsed.lowers[child] == "as":  # "works as a nurse at Acme"
                     yield from self._find_objects_of_role(child)
+
+    def _find_object_mentions(self, token: int) -> list[int]:
+        word = self.parsed.lowers[token]
+        if word == "it" or word in PERSONAL_PRONOUNS:
+            antecedent = self.find_antecedent_of_object(token, is_person=word != "it")
+            return [antecedent] if antecedent >= 0 else []
+        return self.find_mentions(token)
 
     def _find_objects_of_role(self, preposition: int) -> Iterator[tuple[int, str]]:
         for noun in self.parsed.children[preposition]:

@@ -14,6 +14,8 @@ SOFTWARE_TYPES = frozenset(
     {"class", "function", "module", "library", "technology", "file", "project"}
 )
 
+_NAMING_TYPES = frozenset({"product", "technology", "library", "project"})
+_NAME_DISTANCE = 6  # tokens between a noun and the end of its name
 _CLOSEST_WINDOW = 5  # tokens
 # General nouns that a name modifies: "the Redis server" is Redis.
 _NOUNS_FOR_NAME = frozenset(CUES) | get_words("nouns_for_name")
@@ -81,7 +83,7 @@ class DependencyGrammar:
             if (
                 self.mention_at[child] >= 0
                 and self.parsed.deps[child] in _NAME_MODIFIERS
-                and abs(child - token) < 4
+                and abs(child - token) < _NAME_DISTANCE
                 and (is_general_noun or self._is_named_by(token, child))
             ):
                 return self.mention_at[child]
@@ -89,12 +91,15 @@ class DependencyGrammar:
 
     def _is_named_by(self, noun: int, modifier: int) -> bool:
         """Return whether a name identifies the noun: "Zebra 400 printers", "my sister Anna"."""
-        kind = self.spans[self.mention_at[modifier]].type
-        if kind == "person" and modifier > noun:
-            is_noun_for_person = self.parsed.lowers[noun] in NOUNS_FOR_PEOPLE
-            return is_noun_for_person and self.parsed.deps[modifier] == "appos"
+        kind, word = self.spans[self.mention_at[modifier]].type, self.parsed.lowers[noun]
+        is_for_person = word in NOUNS_FOR_PEOPLE
+        if self.parsed.deps[modifier] == "appos":  # "our choir, the Salty Herrings"
+            is_single = self.parsed.tags[noun] == "NN"
+            return is_for_person if kind == "person" else is_single and not is_for_person
         is_before = modifier < noun and self.parsed.deps[modifier] != "poss"
-        return is_before and (kind == "product" or (kind == "location" and self.is_premises(noun)))
+        if not is_before or is_for_person:
+            return False
+        return kind in _NAMING_TYPES or (kind == "location" and self.is_premises(noun))
 
     def is_premises(self, noun: int) -> bool:
         """Return whether a noun is a building where people work or meet, such as "warehouse"."""

@@ -73,6 +73,8 @@ class NounRelationReader(ClauseReader):
             is_plausible = source_type not in {"person", "organization"}
         elif kind == "stored_in":
             is_plausible = target_type in SOFTWARE_TYPES
+        elif kind == "runs_on":
+            is_plausible = source_type not in {"person", "organization"}
         elif kind == "extends":
             is_plausible = source_type != "person"
         else:

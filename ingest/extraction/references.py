@@ -38,6 +38,7 @@ _DETERMINERS = frozenset({"the", "this", "that"})
 _RESTRICTIONS = frozenset({"relcl", "acl", "compound", "amod", "nummod", "poss"})
 _RESTRICTING_PREPOSITIONS = frozenset({"of", "from"})
 _UNNAMED_TYPES = frozenset({"person", "location", "concept"})
+_LABELS_OF_ANTECEDENTS = frozenset({*SUBJECT_LABELS, "dobj"})
 _PAIR = 2
 _RELATIONS_OF_PAIRS = frozenset({"competes_with", "family_of", "knows", "marries", "works_with"})
 
@@ -161,12 +162,7 @@ class ReferenceReader(DependencyGrammar):
         antecedent = self._last_person if is_person else self._last_object
         for token in range(pronoun - 1, first - 1, -1):
             mention = self.find_mention(token) if self.parsed.deps[token] in SUBJECT_LABELS else -1
-            if (
-                mention >= 0
-                and mention not in self.authors
-                and self.spans[mention].type != "concept"
-                and (self.spans[mention].type == "person") == is_person
-            ):
+            if mention >= 0 and self._is_antecedent(mention, is_person=is_person):
                 antecedent = mention
                 break
         if antecedent < 0 and is_person:
@@ -175,6 +171,33 @@ class ReferenceReader(DependencyGrammar):
                 antecedent = -1
         self._antecedents.append(antecedent)
         return antecedent
+
+    def find_antecedent_of_object(self, pronoun: int, *, is_person: bool) -> int:
+        """Return the mention that "him" or "it" refers to where it is the object of a verb, or -1.
+
+        It is the nearest earlier subject or object of that kind of another verb of the sentence,
+        else the subject of the previous sentence, but never the subject of the same verb.
+        """
+        verb = self.parsed.heads[pronoun]
+        first = next((begin for begin, end in self.parsed.sentences if begin <= pronoun < end), 0)
+        for token in range(pronoun - 1, first - 1, -1):
+            if self.parsed.deps[token] not in _LABELS_OF_ANTECEDENTS:
+                continue
+            word, mention = self.parsed.lowers[token], self.find_mention(token)
+            is_pronoun = word in PERSONAL_PRONOUNS if is_person else word == "it"
+            is_of_kind = mention >= 0 and self._is_antecedent(mention, is_person=is_person)
+            if self.parsed.heads[token] == verb:
+                if is_pronoun:
+                    return -1
+            elif is_pronoun:
+                return self.find_antecedent(token, is_person=is_person)
+            elif is_of_kind:
+                return mention
+        return self._last_person if is_person else self._last_object
+
+    def _is_antecedent(self, mention: int, *, is_person: bool) -> bool:
+        kind = self.spans[mention].type
+        return mention not in self.authors and kind != "concept" and (kind == "person") == is_person
 
     def find_pair(self, token: int) -> list[int]:
         """Return the two mentions that "both", "the two" or "both firms" refers to, or none."""
