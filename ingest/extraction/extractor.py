@@ -35,6 +35,7 @@ from mcp_context_persistence.ingest.extraction.parsing import (
     convert_doc,
     make_doc,
 )
+from mcp_context_persistence.ingest.extraction.record_relations import find_record_relations
 from mcp_context_persistence.ingest.extraction.result_building import (
     build_results,
     read_author,
@@ -195,6 +196,8 @@ class Extractor:
             if author.relations:
                 _, linked = link_short_names(mentions, author.relations)
                 author = AuthorStatements(author.mentions, tuple(linked))
+            if are_understood:
+                relations = [*find_record_relations(texts[index], mentions), *relations]
             mentions, relations = link_short_names(mentions, relations)
             limited = limit_data_mentions(mentions, spans)
             extraction = _limit_extraction(limited, relations)

@@ -28,6 +28,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MARKS = DROPPED + ITEM + SEPARATOR + "".join(WORDS_FOR_SIGNS)
 _GAP = re.compile(rf"[\s{_MARKS}]{{2,}}|[^\S ]|[{_MARKS}]")
 _LINE_CHARACTERS = 60  # A shorter line is not wrapped: what follows it is something else.
+# "company: Acme" below "name: Ada Holm": a line of a record is no continuation.
+_FIELD = re.compile(r"[^\W\d_][\w/-]*(?: [\w/-]+){0,2}[:=][ \t]+\S")
 _BREAKS = ("\n\n", "\n", ". ", "? ", "! ", " ")
 _VALUE_END = ".\n\n"  # after a value of JSON or a table, so that it is a sentence of its own
 
@@ -148,8 +150,10 @@ def _normalize_space(text: str, start: int, end: int) -> Segment:
 def _ends_short_line(text: str, gap: re.Match[str]) -> bool:
     """Return whether a line break ends a short line, and something else begins after it."""
     line_start = text.rfind("\n", 0, gap.start()) + 1
-    following = text[gap.end() : gap.end() + 1]
-    return gap.start() - line_start < _LINE_CHARACTERS and not following.islower()
+    is_lower = text[gap.end() : gap.end() + 1].islower()
+    if gap.start() - line_start < _LINE_CHARACTERS and not is_lower:
+        return True
+    return _FIELD.match(text, gap.end()) is not None
 
 
 def _get_filler(gap: str) -> str:

@@ -1,0 +1,169 @@
+"""Relations that a record states line by line: "name: Ines Falk", "company: Tidewater Labs"."""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import NamedTuple
+
+from mcp_context_persistence.ingest.extraction.modality_words import (
+    get_words as get_modality_words,
+)
+from mcp_context_persistence.ingest.extraction.results import Mention, Relation
+from mcp_context_persistence.ingest.extraction.rule_data import get_confidence, read_json
+
+RECORD_RULE = "layout:record"
+_LINE = re.compile(
+    r"^[ \t>]*(?:[-*•+][ \t]+)?[*_`|]*(?P<key>[^\W\d_][\w /-]{0,29}?)[*_`]*[ \t]*[:=|][*_`]*[ \t]+"
+    r"(?P<value>\S.*?)[ \t|]*$",
+    re.MULTILINE,
+)
+_SIGNS = [":", "=", "|"]
+_BEFORE_NAME = re.compile(r"[\s*_`\"'“‘(@\[]*")
+_BETWEEN_NAMES = re.compile(r"[\s*_`\"'”’)\]]*(?:[,;/&+·•]|\band\b)[\s*_`\"'“‘(@\[]*")
+_DOUBTS = get_modality_words("former") | frozenset(
+    {"?", "ex", "no", "none", "not", "maybe", "planned", "tbd", "was", "until", "unknown"}
+)
+_WORD = re.compile(r"\w+|\?")
+_EVIDENCE_CHARACTERS = 500
+
+
+class _Field(NamedTuple):
+    """A line of a record: its key, and the names with which its value begins."""
+
+    start: int
+    end: int
+    key: str
+    names: list[Mention]
+
+
+class _Meaning(NamedTuple):
+    """What a field says about the subject of its record.
+
+    Attributes:
+        relation: The type of relation.
+        is_reversed: Whether it leads from the field's name to the subject.
+        subjects: The types that the subject may have; all where there are none.
+        values: The types that the field's name may have; all where there are none.
+    """
+
+    relation: str
+    is_reversed: bool
+    subjects: frozenset[str]
+    values: frozenset[str]
+
+
+def find_record_relations(text: str, mentions: Sequence[Mention]) -> Iterator[Relation]:
+    """Yield what records in a text say about their subjects.
+
+    A record has at least two lines with a key and a value, one below the other. Its subject is the
+    name in the first line, or in the line above that has nothing else.
+
+    Args:
+        text: The text.
+        mentions: Its names and concepts.
+    """
+    names = sorted(
+        (mention for mention in mentions if mention.type != "concept"), key=attrgetter("start")
+    )
+    if len(names) < 2 or "\n" not in text or not any(sign in text for sign in _SIGNS):
+        return
+    for record in _find_records(text, names):
+        subject = _find_title(text, names, record[0])
+        fields = record
+        if subject is None and record[0].key in _read_meanings()[0] and record[0].names:
+            subject, fields = record[0].names[0], record[1:]
+        if subject is not None:
+            yield from _read_fields(text, subject, record[0].start, fields)
+
+
+def _find_records(text: str, names: Sequence[Mention]) -> Iterator[list[_Field]]:
+    record: list[_Field] = []
+    for match in _LINE.finditer(text):
+        field = _Field(match.start(), match.end(), match["key"].strip().lower(), [])
+        position = match.start("value")
+        for mention in names[bisect_left(names, position, key=attrgetter("start")) :]:
+            between = _BETWEEN_NAMES if field.names else _BEFORE_NAME
+            if mention.end > match.end() or not between.fullmatch(text, position, mention.start):
+                break
+            field.names.append(mention)
+            position = mention.end
+        if record and text[record[-1].end : field.start] != "\n":
+            if len(record) > 1:
+                yield record
+            record = []
+        record.append(field)
+    if len(record) > 1:
+        yield record
+
+
+def _find_title(text: str, names: Sequence[Mention], first: _Field) -> Mention | None:
+    """Return the name that is alone in the line above a record."""
+    end = first.start - 1
+    begin = text.rfind("\n", 0, max(0, end)) + 1
+    line = text[begin : max(begin, end)]
+    for mention in names[bisect_left(names, begin, key=attrgetter("start")) :][:1]:
+        if mention.text in line and line.replace(mention.text, "", 1).strip(" \t#*_`=-:[]") == "":
+            return mention
+    return None
+
+
+def _read_fields(
+    text: str, subject: Mention, start: int, fields: Sequence[_Field]
+) -> Iterator[Relation]:
+    _, meanings = _read_meanings()
+    for field in fields:
+        words = _WORD.findall(text[field.start : field.end].lower())
+        if not _DOUBTS.isdisjoint(words):
+            continue
+        for name in field.names:
+            meaning = next(
+                (
+                    meaning
+                    for meaning in meanings.get(field.key, ())
+                    if subject.type in (meaning.subjects or {subject.type})
+                    and name.type in (meaning.values or {name.type})
+                ),
+                None,
+            )
+            if meaning is not None and name.entity_id != subject.entity_id:
+                yield _build_relation(text, subject, name, meaning, start, field)
+
+
+def _build_relation(
+    text: str, subject: Mention, name: Mention, meaning: _Meaning, start: int, field: _Field
+) -> Relation:
+    ends = (subject.entity_id, name.entity_id)
+    source, target = reversed(ends) if meaning.is_reversed else ends
+    begin = min(start, subject.start)
+    line_end = text.find("\n", subject.start)
+    title = text[begin : line_end if line_end >= 0 else None]
+    evidence = " ".join(f"{title.strip()} {text[field.start : field.end].strip()}".split())
+    return Relation(
+        source=source,
+        type=meaning.relation,
+        target=target,
+        confidence=get_confidence(RECORD_RULE),
+        evidence=evidence[:_EVIDENCE_CHARACTERS],
+        start=begin,
+        end=field.end,
+        extractor=RECORD_RULE,
+    )
+
+
+@cache
+def _read_meanings() -> tuple[frozenset[str], dict[str, list[_Meaning]]]:
+    """Return the keys of subjects, and what the other keys mean."""
+    data = read_json("record_fields.json")
+    meanings: dict[str, list[_Meaning]] = {}
+    for entry in data["fields"]:
+        meaning = _Meaning(
+            entry["relation"],
+            entry.get("reversed", False),
+            frozenset(entry.get("subjects", ())),
+            frozenset(entry.get("values", ())),
+        )
+        for key in entry["keys"]:
+            meanings.setdefault(key, []).append(meaning)
+    return frozenset(data["subjects"]), meanings
