@@ -29,6 +29,8 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 )
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
+_LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
+_LIST_SIGNS = frozenset({",", "and", "or", "&", "/", "from", "to"})
 _WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
 _PARENTHESIS_TOKENS, _ROLE_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 4, 3, 10
 _WORDS_OF_FORMER_ROLES = get_modality_words("former") | {"ex", "retired", "late"}
@@ -54,7 +56,12 @@ def find_layout_relations(
     """
     reader = _LayoutReader(parsed, spans, mention_at)
     relations: defaultdict[int, list[RelationCandidate]] = defaultdict(list)
-    for token, source, kind, target, rule in (*reader.read_parentheses(), *reader.read_cards()):
+    for token, source, kind, target, rule in (
+        *reader.read_parentheses(),
+        *reader.read_cards(),
+        *reader.read_affiliations(),
+        *reader.read_places(),
+    ):
         sentence = bisect_right(parsed.sentences, token, key=itemgetter(0)) - 1
         if source != target:
             relations[sentence].append(RelationCandidate(source, kind, target, rule, sentence))
@@ -134,6 +141,57 @@ class _LayoutReader:
                 if before.end - before.first < _LINE_TOKENS
             )
             yield from self._read_card(lines[index : index + _SIGNATURE_LINES], is_card=is_signed)
+
+    def read_affiliations(self) -> Iterator[tuple[int, int, str, int, str]]:
+        """Yield whom the person works for with whom a line begins: "- Kim Sol – Haneul, Daegu".
+
+        After a comma, nothing but a place may follow the organization.
+        """
+        for line in _split_lines(self._parsed):
+            first = line.first
+            while first < line.end and self._parsed.words[first] in _LIST_MARKS:
+                first += 1
+            separator = self._skip_name(first)
+            if first >= line.end or separator + 1 >= line.end:
+                continue
+            word, end = self._parsed.words[separator], self._skip_name(separator + 1)
+            kinds = (self._get_kind(first), self._get_kind(separator + 1))
+            if kinds != ("person", "organization") or word not in _SEPARATORS:
+                continue
+            rest = self._parsed.words[end : line.end]
+            is_alone = not rest or (rest[0] == "," and self._is_place(end + 1, line.end))
+            if is_alone or word not in {",", "/"}:
+                ends = self._mention_at[first], self._mention_at[separator + 1]
+                yield separator + 1, ends[0], "works_for", ends[1], _SIGNATURE_RULE
+
+    def read_places(self) -> Iterator[tuple[int, int, str, int, str]]:
+        """Yield where an organization is: "Sporthalle Nord, Kiel", but not in a list of names."""
+        words = self._parsed.words
+        for comma in range(1, len(words) - 1):
+            source, target = self._mention_at[comma - 1], self._mention_at[comma + 1]
+            if words[comma] != "," or source < 0 or target < 0:
+                continue
+            kinds = (self._get_kind(comma - 1), self._get_kind(comma + 1))
+            end, first = self._skip_name(comma + 1), comma - 1
+            while first > 0 and self._mention_at[first - 1] == source:
+                first -= 1
+            around = {*words[max(0, first - 1) : first], *words[end : end + 1]}
+            if kinds == ("organization", "location") and around.isdisjoint(_LIST_SIGNS):
+                yield comma + 1, source, "located_in", target, _SIGNATURE_RULE
+
+    def _skip_name(self, token: int) -> int:
+        """Return the token after the name at a token, or the token itself where there is none."""
+        end = token
+        while (
+            end < len(self._mention_at)
+            and self._mention_at[token] >= 0
+            and self._mention_at[end] == self._mention_at[token]
+        ):
+            end += 1
+        return end
+
+    def _is_place(self, token: int, end: int) -> bool:
+        return token < end and self._get_kind(token) == "location" and self._skip_name(token) == end
 
     def _read_card(
         self, lines: Sequence[_Line], *, is_card: bool
