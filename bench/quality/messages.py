@@ -20,11 +20,12 @@ from rich.table import Table
 from bench.files import ROOT
 from bench.quality.labeled_files import measure_files
 from mcp_context_persistence.ingest.extraction.extractor import Extraction, Extractor
+from mcp_context_persistence.ingest.extraction.results import ASSERTED
 
 FILES = tuple(
     ROOT / "bench" / "data" / f"messages_{shapes}_{part}.jsonl"
     for part in ("dev", "kept")
-    for shapes in ("chat_code", "notes_tool")
+    for shapes in ("chat_code", "notes_tool", "mixed")
 )
 _UNLABELED_TYPES = frozenset({"concept", "group", "language", "law"})
 _LABELS_BY_TYPE = {"work": "product"}  # A book or a film is labeled as a product.
@@ -47,10 +48,14 @@ def fold(name: str) -> str:
 
 
 def read_labels(row: dict[str, Any]) -> _Answer:
-    """Return what is labeled in a message."""
+    """Return what is labeled in a message; only asserted relations are to be found."""
     return _build_answer(
         [(entity["name"], entity["type"]) for entity in row["entities"]],
-        [(label["source"], label["type"], label["target"]) for label in row["relations"]],
+        [
+            (label["source"], label["type"], label["target"])
+            for label in row["relations"]
+            if label.get("modality", ASSERTED) == ASSERTED
+        ],
     )
 
 

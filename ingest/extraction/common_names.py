@@ -11,6 +11,7 @@ from mcp_context_persistence.ingest.extraction.dependency_grammar import find_me
 from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
 from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText
+from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 if TYPE_CHECKING:
     from spacy.tokens import Doc
@@ -22,6 +23,7 @@ _COMMON_NAMES = {
 }
 _QUOTES = frozenset({"`", '"', "“", "”", "‘", "’", "*", "_", "``", "''"})
 _LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
+_KIN = get_words("kin_nouns")
 _NAMES = 2  # a sentence with fewer has no relation
 
 
@@ -88,7 +90,14 @@ def _replace_names(
 def _is_left_out(
     parsed: ParsedText, mention_at: list[int], token: int, start: int, end: int
 ) -> bool:
-    """Return whether a token of a sentence is a quotation mark of a name, or opens a list item."""
+    """Return whether a token of a sentence is not for the parser.
+
+    These are quotation marks of names, the mark of a list item, and "in law" of relatives.
+    """
+    for first in (token, token - 1):
+        is_in_law = first > start and parsed.lowers[first : first + 2] == ["in", "law"]
+        if is_in_law and parsed.lowers[first - 1] in _KIN:
+            return True
     if parsed.words[token] in _QUOTES:
         return max(mention_at[max(start, token - 1) : min(end, token + 2)]) >= 0
     return token == start and parsed.words[token] in _LIST_MARKS

@@ -16,6 +16,7 @@ SOFTWARE_TYPES = frozenset(
 
 _NAMING_TYPES = frozenset({"product", "technology", "library", "project"})
 _NAME_DISTANCE = 6  # tokens between a noun and the end of its name
+_CALLED = frozenset({"called", "named"})
 _CLOSEST_WINDOW = 5  # tokens
 # General nouns that a name modifies: "the Redis server" is Redis.
 _NOUNS_FOR_NAME = frozenset(CUES) | get_words("nouns_for_name")
@@ -87,7 +88,18 @@ class DependencyGrammar:
                 and (is_general_noun or self._is_named_by(token, child))
             ):
                 return self.mention_at[child]
-        return mention
+        called = self._find_called(token)
+        return called if called >= 0 else mention
+
+    def _find_called(self, noun: int) -> int:
+        """Return the name in "a bookshop called Papierschiff", or -1."""
+        for child in self.parsed.children[noun]:
+            if self.parsed.deps[child] == "acl" and self.parsed.lowers[child] in _CALLED:
+                for name in self.parsed.children[child]:
+                    mention = self.mention_at[name]
+                    if mention >= 0 and self.spans[mention].type != "concept":
+                        return mention
+        return -1
 
     def _is_named_by(self, noun: int, modifier: int) -> bool:
         """Return whether a name identifies the noun: "Zebra 400 printers", "my sister Anna"."""
@@ -95,7 +107,9 @@ class DependencyGrammar:
         is_for_person = word in NOUNS_FOR_PEOPLE
         if self.parsed.deps[modifier] == "appos":  # "our choir, the Salty Herrings"
             is_single = self.parsed.tags[noun] == "NN"
-            return is_for_person if kind == "person" else is_single and not is_for_person
+            if kind == "person":
+                return is_for_person
+            return kind != "concept" and is_single and not is_for_person
         is_before = modifier < noun and self.parsed.deps[modifier] != "poss"
         if not is_before or is_for_person:
             return False
