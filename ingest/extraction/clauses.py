@@ -15,6 +15,10 @@ from mcp_context_persistence.ingest.extraction.references import (
     PERSONAL_PRONOUNS,
     ReferenceReader,
 )
+from mcp_context_persistence.ingest.extraction.relation_verbs import (
+    find_lemma,
+    get_verb_relation,
+)
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
 CLAUSE_RULE, PRONOUN_RULE = "parse:clause", "parse:pronoun"
@@ -151,8 +155,10 @@ class ClauseReader(ReferenceReader):
                     yield from self._find_objects_of_role(child)
 
     def _find_object_mentions(self, token: int) -> list[int]:
-        word = self.parsed.lowers[token]
+        word, verb = self.parsed.lowers[token], self.parsed.lowers[self.parsed.heads[token]]
         if word == "it" or word in PERSONAL_PRONOUNS:
+            if get_verb_relation(find_lemma(verb)) is None:
+                return []
             antecedent = self.find_antecedent_of_object(token, is_person=word != "it")
             return [antecedent] if antecedent >= 0 else []
         return self.find_mentions(token)

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.ingest.extraction.dependency_grammar import find_mention_of_each_token
 from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
-from mcp_context_persistence.ingest.extraction.relations import SENTENCE_TOKENS
+from mcp_context_persistence.ingest.extraction.relations import (
+    COOCCURRENCE_RULE,
+    SENTENCE_TOKENS,
+    find_relations,
+)
 from mcp_context_persistence.ingest.extraction.results import EntityCandidate, ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 
@@ -17,10 +21,8 @@ if TYPE_CHECKING:
     from spacy.tokens import Doc
     from spacy.vocab import Vocab
 
-_COMMON_NAMES = {
-    True: ("London", "Paris", "Berlin", "Madrid", "Tokyo", "Boston", "Chicago", "Vienna"),
-    False: ("Anna", "Peter", "Maria", "David", "Sarah", "Thomas", "Laura", "Martin"),
-}
+_PLACES = ("London", "Paris", "Berlin", "Madrid", "Tokyo", "Boston", "Chicago", "Vienna")
+_PEOPLE = ("Anna", "Peter", "Maria", "David", "Sarah", "Thomas", "Laura", "Martin")
 _QUOTES = frozenset({"`", '"', "“", "”", "‘", "’", "*", "_", "``", "''"})
 _LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
 _KIN = get_words("kin_nouns")
@@ -46,17 +48,35 @@ class PlainSentence(NamedTuple):
         """Return the words as one sentence for spaCy."""
         from spacy.tokens import Doc  # noqa: PLC0415 - spaCy takes a second to import
 
-        return Doc(vocab, words=self.words, sent_starts=[True] + [False] * (len(self.words) - 1))
+        return Doc(vocab, words=self.words, sent_starts=[not index for index in range(len(self.words))])
 
 
-def replace_names(parsed: ParsedText, spans: Sequence[EntityCandidate]) -> list[PlainSentence]:
-    """Return the sentences of a text with at least two names, with common names instead."""
-    spans = sorted(spans)
+def replace_names(
+    parsed: ParsedText, names: Sequence[EntityCandidate], concepts: Sequence[EntityCandidate]
+) -> list[PlainSentence]:
+    """Return sentences with at least two names, with common names instead.
+
+    Those of which the parse states a relation are left out: the parser has understood them.
+
+    Args:
+        parsed: The text.
+        names: Its names.
+        concepts: The concepts that it mentions.
+    """
+    spans = sorted(names)
     mention_at = find_mention_of_each_token(parsed, spans)
-    return [
-        _replace_names(parsed, spans, mention_at, start, end)
-        for start, end in parsed.sentences
+    sentences = {
+        index: (start, end)
+        for index, (start, end) in enumerate(parsed.sentences)
         if end - start <= SENTENCE_TOKENS and len({*mention_at[start:end]} - {-1}) >= _NAMES
+    }
+    if not sentences:
+        return []
+    for relation in find_relations(parsed, sorted([*spans, *concepts])):
+        if relation.rule != COOCCURRENCE_RULE:
+            sentences.pop(relation.sentence, None)
+    return [
+        _replace_names(parsed, spans, mention_at, start, end) for start, end in sentences.values()
     ]
 
 
@@ -65,7 +85,7 @@ def _replace_names(
 ) -> PlainSentence:
     words: list[str] = []
     tokens: list[tuple[int, int]] = []
-    common_names: dict[bool, dict[str, str]] = {}
+    common_names: dict[tuple[str, ...], dict[str, str]] = {}
     token = start
     while token < end:
         first, mention = token, mention_at[token]
@@ -74,11 +94,10 @@ def _replace_names(
             while token < end and mention_at[token] == mention:
                 token += 1
             span = spans[mention]
-            kind, name = span.type == "location", parsed.text[span.start : span.end].lower()
-            used = common_names.setdefault(kind, {})
-            words.append(
-                used.setdefault(name, _COMMON_NAMES[kind][len(used) % len(_COMMON_NAMES[kind])])
-            )
+            choices = _PLACES if span.type == "location" else _PEOPLE
+            used = common_names.setdefault(choices, {})
+            name = parsed.text[span.start : span.end].lower()
+            words.append(used.setdefault(name, choices[len(used) % len(choices)]))
         elif _is_left_out(parsed, mention_at, first, start, end):
             continue
         else:

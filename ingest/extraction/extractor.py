@@ -246,7 +246,9 @@ class Extractor:
                     batch, parsed_texts, recognized, are_understood, strict=True
                 )
             ]
-            parsed_texts = self._parse_again(parsed_texts, names, are_understood)
+            parsed_texts = self._parse_again(
+                parsed_texts, [segment for _, segment in batch], names, are_understood
+            )
             return [
                 _read_segment(
                     index, segment, texts[index], parsed, patterns, spans, reads_grammar=is_read
@@ -273,14 +275,17 @@ class Extractor:
     def _parse_again(
         self,
         parsed_texts: list[ParsedText],
+        segments: Sequence[Segment],
         names: list[list[EntityCandidate]],
         are_understood: list[bool],
     ) -> list[ParsedText]:
-        """Return the parses, with the grammar that sentences have with common names."""
+        """Return the parses, with the grammar that some sentences have with common names."""
         plain = [
-            replace_names(parsed, spans) if reads_grammar else []
-            for parsed, spans, reads_grammar in zip(
-                parsed_texts, names, are_understood, strict=True
+            replace_names(parsed, spans, _find_concepts(parsed, segment, spans))
+            if reads_grammar
+            else []
+            for parsed, segment, spans, reads_grammar in zip(
+                parsed_texts, segments, names, are_understood, strict=True
             )
         ]
         if not any(plain):
@@ -318,18 +323,23 @@ def _read_segment(
     *,
     reads_grammar: bool,
 ) -> _Part:
-    spans = names
-    if reads_grammar and not segment.cells:
-        occupied = bytearray(len(parsed.text))
-        spans = [
-            *select_candidates(names, occupied),
-            *select_candidates(find_concepts(parsed, occupied), occupied),
-        ]
+    spans = [*names, *_find_concepts(parsed, segment, names)] if reads_grammar else names
     mentions, relations = build_results(parsed, segment, text, patterns, spans)
     if not reads_grammar:
         return _Part(index, mentions, [], reads_grammar, NO_STATEMENTS)
     author = NO_STATEMENTS if segment.cells else read_author(parsed, segment, text, spans)
     return _Part(index, mentions, relations, reads_grammar, author)
+
+
+def _find_concepts(
+    parsed: ParsedText, segment: Segment, names: Sequence[EntityCandidate]
+) -> list[EntityCandidate]:
+    """Return the concepts outside of the names of a segment; values of data have none."""
+    if segment.cells:
+        return []
+    occupied = bytearray(len(parsed.text))
+    select_candidates(names, occupied)
+    return select_candidates(find_concepts(parsed, occupied), occupied)
 
 
 def _select_names(

@@ -31,7 +31,7 @@ _PASSIVE_RULE = "parse:passive"
 _PURPOSE_RULE = "parse:purpose"
 _SURFACE_RULE = "parse:surface"
 _UNTYPED_RULE = "parse:untyped"
-_COOCCURRENCE_RULE = "together"
+COOCCURRENCE_RULE = "together"
 _COOCCURRENCES_PER_SENTENCE = 10
 _COMMAND_LINE = re.compile(r"^[ \t]*(?:\$|%|>>>) .*$", re.MULTILINE)
 SENTENCE_TOKENS = 200  # A longer one is a list or data, and its parse is meaningless.
@@ -368,7 +368,7 @@ class RelationReader(VerbPhraseReader):
                 ends = ((self.spans[end].start, self.spans[end].end) for end in (source, target))
                 if is_doubtful(self.parsed.text, sentences, *ends):
                     continue
-                yield RelationCandidate(source, "related_to", target, _COOCCURRENCE_RULE, sentence)
+                yield RelationCandidate(source, "related_to", target, COOCCURRENCE_RULE, sentence)
                 count += 1
                 if count == _COOCCURRENCES_PER_SENTENCE:
                     return
