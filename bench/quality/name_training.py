@@ -26,7 +26,7 @@ from mcp_context_persistence.ingest.extraction.segmentation import split_into_se
 
 NAME_FILES = ("uner_ewt_dev.iob2", "wnut17_dev.conll", "wikigold.conll")
 OWN_FILES = {
-    "own": tuple(f"messages_{shapes}_dev.jsonl" for shapes in ("chat_code", "notes_tool", "mixed")),
+    "own": ("messages_chat_code_dev.jsonl", "messages_notes_tool_dev.jsonl"),
     "names": ("names_dev.jsonl",),
 }
 _CLASSES_BY_LABEL = {"work": "other", "project": "other", "library": "technology"}
