@@ -48,7 +48,9 @@ class PlainSentence(NamedTuple):
         """Return the words as one sentence for spaCy."""
         from spacy.tokens import Doc  # noqa: PLC0415 - spaCy takes a second to import
 
-        return Doc(vocab, words=self.words, sent_starts=[not index for index in range(len(self.words))])
+        return Doc(
+            vocab, words=self.words, sent_starts=[not index for index in range(len(self.words))]
+        )
 
 
 def replace_names(

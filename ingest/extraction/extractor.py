@@ -241,8 +241,8 @@ class Extractor:
                 else [[]] * len(parsed_texts)
             )
             names = [
-                _select_names(parsed, segment, patterns, others, reads_grammar=reads_grammar)
-                for (_, segment), parsed, others, reads_grammar in zip(
+                _select_names(parsed, segment, patterns, candidates, reads_grammar=reads_grammar)
+                for (_, segment), parsed, candidates, reads_grammar in zip(
                     batch, parsed_texts, recognized, are_understood, strict=True
                 )
             ]

@@ -15,16 +15,17 @@ from mcp_context_persistence.ingest.extraction.rule_data import get_confidence, 
 
 RECORD_RULE = "layout:record"
 _LINE = re.compile(
-    r"^[ \t>]*(?:[-*•+][ \t]+)?[*_`|]*(?P<key>[^\W\d_][\w /-]{0,29}?)[*_`]*[ \t]*[:=|][*_`]*[ \t]+"
-    r"(?P<value>\S.*?)[ \t|]*$",
+    r"^[ \t>]*(?:[-*•+][ \t]+)?[*_`]*(?P<key>[^\W\d_][\w /-]{0,29}?)[*_`]*[ \t]*[:=][*_`]*[ \t]+"
+    r"(?P<value>\S[^\n]*)$",
     re.MULTILINE,
 )
-_SIGNS = [":", "=", "|"]
+_SIGNS = (":", "=")
 _BEFORE_NAME = re.compile(r"[\s*_`\"'“‘(@\[]*")
 _BETWEEN_NAMES = re.compile(r"[\s*_`\"'”’)\]]*(?:[,;/&+·•]|\band\b)[\s*_`\"'“‘(@\[]*")
 _DOUBTS = get_modality_words("former") | frozenset(
     {"?", "ex", "no", "none", "not", "maybe", "planned", "tbd", "was", "until", "unknown"}
 )
+_MARKS_OF_TITLES = " \t#*_`=-:[]"
 _WORD = re.compile(r"\w+|\?")
 _EVIDENCE_CHARACTERS = 500
 
@@ -83,12 +84,14 @@ def _find_records(text: str, names: Sequence[Mention]) -> Iterator[list[_Field]]
     for match in _LINE.finditer(text):
         field = _Field(match.start(), match.end(), match["key"].strip().lower(), [])
         position = match.start("value")
-        for mention in names[bisect_left(names, position, key=attrgetter("start")) :]:
+        index = bisect_left(names, position, key=attrgetter("start"))
+        while index < len(names) and names[index].end <= match.end():
             between = _BETWEEN_NAMES if field.names else _BEFORE_NAME
-            if mention.end > match.end() or not between.fullmatch(text, position, mention.start):
+            if not between.fullmatch(text, position, names[index].start):
                 break
-            field.names.append(mention)
-            position = mention.end
+            field.names.append(names[index])
+            position = names[index].end
+            index += 1
         if record and text[record[-1].end : field.start] != "\n":
             if len(record) > 1:
                 yield record
@@ -103,10 +106,11 @@ def _find_title(text: str, names: Sequence[Mention], first: _Field) -> Mention |
     end = first.start - 1
     begin = text.rfind("\n", 0, max(0, end)) + 1
     line = text[begin : max(begin, end)]
-    for mention in names[bisect_left(names, begin, key=attrgetter("start")) :][:1]:
-        if mention.text in line and line.replace(mention.text, "", 1).strip(" \t#*_`=-:[]") == "":
-            return mention
-    return None
+    index = bisect_left(names, begin, key=attrgetter("start"))
+    if index == len(names) or names[index].end > end:
+        return None
+    is_alone = not line.replace(names[index].text, "", 1).strip(_MARKS_OF_TITLES)
+    return names[index] if is_alone else None
 
 
 def _read_fields(
