@@ -16,19 +16,19 @@
 :param batch => {namespace: "scratch", limit: 1000}
 CYPHER replan=skip
 CALL () {
-  MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
-  UNION ALL
-  MATCH (n:Chunk {namespace: $batch.namespace})
-  WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_CHUNK]-(:Document) }
-    AND NOT EXISTS { (n)<-[:HAS_CHUNK]-()<-[:HAS_MESSAGE]-(c:Conversation) WHERE c.revision IS NOT NULL }
-  RETURN n
-  UNION ALL
   MATCH (n:Instruction {namespace: $batch.namespace})
   WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_INSTRUCTION]-(c:Conversation) WHERE c.revision IS NOT NULL }
   RETURN n
   UNION ALL
   MATCH (n:Decision {namespace: $batch.namespace})
   WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_DECISION]-(c:Conversation) WHERE c.revision IS NOT NULL }
+  RETURN n
+  UNION ALL
+  MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  UNION ALL
+  MATCH (n:Chunk {namespace: $batch.namespace})
+  WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_CHUNK]-(:Document) }
+    AND NOT EXISTS { (n)<-[:HAS_CHUNK]-()<-[:HAS_MESSAGE]-(c:Conversation) WHERE c.revision IS NOT NULL }
   RETURN n
   UNION ALL
   MATCH (n:Message {namespace: $batch.namespace})

@@ -1,10 +1,13 @@
-"""Deletions of a namespace that are interrupted after any of their transactions."""
+"""Deletions that take several transactions, and are interrupted after any of them."""
 
 import re
 from contextlib import suppress
 
+import pytest
+
 from mcp_context_persistence.exceptions import DatabaseError
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.services import conversation_deletion
 from tests.graph.conversations import dump, normalize
 
 MARK, DELETE = "delete/mark_conversations", "delete/namespace"
@@ -118,4 +121,33 @@ def test_what_is_saved_during_an_interrupted_deletion_is_whole(
     rows, expected = list_rows(client), list_rows(alone)
     assert [[row for row in part if "'old" not in row] for part in rows] == expected
     client.delete_namespace(namespace)
+    assert dump(client) == ([], [])
+
+
+def test_no_call_finds_what_is_left_of_a_conversation(client, connect, namespace, monkeypatch):
+    save_talk(client)
+    client.save_decision("talk", "design", "Two designs", "We use Redis.")
+    preview = client.delete_conversation("talk", dry_run=True)
+    monkeypatch.setattr(limits, "DELETED_MESSAGES", 1)
+    run_deletion, removals = conversation_deletion.run_deletion, []
+
+    def stop_after_first(*arguments, **options):
+        if removals:
+            raise KeyboardInterrupt
+        removals.append(run_deletion(*arguments, **options))
+        return removals[0]
+
+    monkeypatch.setattr(conversation_deletion, "run_deletion", stop_after_first)
+    with pytest.raises(KeyboardInterrupt):
+        client.delete_conversation("talk")
+    monkeypatch.setattr(conversation_deletion, "run_deletion", run_deletion)
+    assert client.get_conversation_stats().stats.total_messages == 2
+    assert client.list_decisions().decisions == []
+    assert client.list_instructions().instructions == []
+    copy = connect(namespace=f"{namespace}-copy")
+    copy.ingest_items(client.export_items().items)
+    total = client.delete_conversation("talk").deleted.model_dump()
+    for name, count in removals[0].deleted.items():
+        total[name] += count
+    assert total == preview.deleted.model_dump()
     assert dump(client) == ([], [])
