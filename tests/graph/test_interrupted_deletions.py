@@ -8,6 +8,7 @@ import pytest
 from mcp_context_persistence.exceptions import DatabaseError
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.services import conversation_deletion
+from mcp_context_persistence.services.deletion import run_deletion
 from tests.graph.conversations import dump, normalize
 
 MARK, DELETE = "delete/mark_conversations", "delete/namespace"
@@ -129,7 +130,7 @@ def test_no_call_finds_what_is_left_of_a_conversation(client, connect, namespace
     client.save_decision("talk", "design", "Two designs", "We use Redis.")
     preview = client.delete_conversation("talk", dry_run=True)
     monkeypatch.setattr(limits, "DELETED_MESSAGES", 1)
-    run_deletion, removals = conversation_deletion.run_deletion, []
+    removals = []
 
     def stop_after_first(*arguments, **options):
         if removals:
