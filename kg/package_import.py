@@ -3,6 +3,9 @@
 Some packages of compiled code, such as torch, pandas and ONNX Runtime, can be imported once in a
 process: after half an import they are unusable until it ends. Some raise an `ImportError` instead
 of the interrupt. Python interrupts its main thread alone, so another thread imports them.
+
+A fork waits for what other threads import. Otherwise the child would have half a module, whose lock
+nobody releases: it would wait without an end as soon as it imports the module, too.
 """
 
 import importlib
@@ -11,12 +14,18 @@ import os
 import queue
 import sys
 import threading
+import time
+from typing import Any
 
 from mcp_context_persistence.kg import thread_start
 
 FORK_SECONDS = 60.0  # that a fork waits for an import
 
-_threads: set[threading.Thread] = set()
+OWN_PACKAGE = __name__.partition(".")[0]
+
+# Python's locks of modules, which have no public name: weak references by names of modules.
+_module_locks: dict[str, Any] = vars(sys.modules["importlib._bootstrap"])["_module_locks"]
+_running: list[str] = []  # packages that are being imported
 
 
 def import_package(name: str) -> None:
@@ -33,7 +42,7 @@ def import_package(name: str) -> None:
         _check_folder()
     is_main = threading.current_thread() is threading.main_thread()
     if not is_main or _is_imported(name):
-        importlib.import_module(name)
+        _import_module(name)
         return
     ends: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
     thread = threading.Thread(
@@ -42,7 +51,7 @@ def import_package(name: str) -> None:
     try:
         thread_start.start(thread)
     except RuntimeError:  # no more threads, or the process ends
-        importlib.import_module(name)
+        _import_module(name)
         return
     error = ends.get()
     if error is not None:
@@ -69,23 +78,39 @@ def _is_imported(name: str) -> bool:
 
 
 def _import(name: str, ends: "queue.SimpleQueue[BaseException | None]") -> None:
-    thread = threading.current_thread()
-    _threads.add(thread)
     error: BaseException | None = None
     try:
-        importlib.import_module(name)
+        _import_module(name)
     except BaseException as failure:
         error = failure
     finally:
-        _threads.discard(thread)
         ends.put(error)
 
 
+def _import_module(name: str) -> None:
+    _running.append(name)
+    try:
+        importlib.import_module(name)
+    finally:
+        _running.remove(name)
+
+
 def _wait_before_fork() -> None:
-    """Wait for the imports of interrupted callers: a child would have half a package."""
-    for thread in list(_threads):
-        if thread is not threading.current_thread():
-            thread.join(FORK_SECONDS)
+    """Wait while other threads import a module of this library, or a package for it."""
+    end = time.monotonic() + FORK_SECONDS
+    while _do_others_import() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _do_others_import() -> bool:
+    """Return whether another thread holds the lock of such a module; each lock names its owner."""
+    for name, reference in _module_locks.copy().items():
+        owner = getattr(reference(), "owner", None)
+        if owner in (None, threading.get_ident()):
+            continue
+        if name in _running or name.partition(".")[0] == OWN_PACKAGE:
+            return True
+    return False
 
 
 if hasattr(os, "register_at_fork"):

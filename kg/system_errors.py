@@ -21,6 +21,8 @@ _EXHAUSTED = {
     errno.ENOMEM: _MEMORY,
     errno.ENOBUFS: _MEMORY,
 }
+_INCOMPLETE = "a part of this library could not be imported, perhaps by another thread; call again"
+OWN_PACKAGE = __name__.partition(".")[0]
 NO_THREAD = _EXHAUSTED[errno.EAGAIN]
 
 
@@ -47,6 +49,11 @@ def translated_system_errors(
     """Raise an error of this class for an error of the system in the block."""
     try:
         yield
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != OWN_PACKAGE:
+            raise
+        # The module's import failed in another thread, for which this one had waited.
+        raise error_type(_INCOMPLETE, retryable=True) from error
     except SYSTEM_ERRORS as error:
         if text := describe_exhaustion(error):
             raise error_type(text, retryable=True) from error

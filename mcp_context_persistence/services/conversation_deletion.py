@@ -16,7 +16,8 @@ class _ConversationDeletion:
 
     A transaction deletes so many messages that the server has the memory for it. The first one of
     several marks the conversation, so that a conversation of which a part is deleted is not loaded,
-    listed or saved to. If the client is killed, the next deletion goes on.
+    listed or saved to, and deletes its decisions and instructions. If the client is killed, the
+    next deletion goes on.
     """
 
     def __init__(self, engine: Engine, conversation_id: str, *, dry_run: bool) -> None:
@@ -45,16 +46,19 @@ class _ConversationDeletion:
         # A preview keeps the messages' texts, which take most of the memory.
         chunk = list(messages) if self._dry_run else _take_chunk(messages)
         self._is_complete = len(chunk) == len(messages)
+        instructions = 0
         if not self._is_complete:
-            run(statements.mark_conversation(namespace, conversation_id))
+            marked = run(statements.mark_conversation(namespace, conversation_id))
+            instructions = marked[0]["instructions"]
         texts = Texts(
             messages=[message["id"] for message in chunk],
-            decisions=rows[0]["decision_ids"] if self._is_complete else [],
+            decisions=rows[0]["decision_ids"],
             conversations=[conversation_id] if self._is_complete else [],
             text_prefix=f"{conversation_id}:text:",
         )
         removal = delete_texts(self._engine, run, texts, preview=self._dry_run)
         removal.existed = True
+        removal.deleted["instructions"] += instructions
         return removal
 
 

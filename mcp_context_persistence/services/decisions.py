@@ -28,6 +28,7 @@ from mcp_context_persistence.responses.decisions import (
 )
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import history
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
 from mcp_context_persistence.services.knowledge_writer import (
     EmbeddedKnowledge,
     extract_knowledge,
@@ -64,6 +65,7 @@ def save_decision(
     metadata = (
         None if project is None else {"project": validation.check_identifier("project", project)}
     )
+    complete_deletion(engine, decision.conversation_id)
     row = engine.embeddings.retry_when_stale(
         lambda: _write_decision(engine, decision, metadata=metadata, now=now)
     )

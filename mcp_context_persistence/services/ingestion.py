@@ -25,6 +25,7 @@ from mcp_context_persistence.responses.transfer import IngestItemsResponse
 from mcp_context_persistence.runtime.engine import Engine
 from mcp_context_persistence.services import appends, conversations, patterns
 from mcp_context_persistence.services import documents as document_service
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
 from mcp_context_persistence.services.ingestion_decisions import ingest_decision, ingest_instruction
 from mcp_context_persistence.services.knowledge_writer import NOTHING
 
@@ -197,6 +198,7 @@ def _build_relationship_row(
 
 def _ingest_conversation(engine: Engine, item: transfer.ExportedConversation) -> int:
     """Write a conversation, and return how many of its messages are stored with another text."""
+    complete_deletion(engine, item.conversation_id)
     now = now_ms()
     properties = conversation_diff.conversation_properties(
         engine.namespace,

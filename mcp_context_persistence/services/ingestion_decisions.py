@@ -15,12 +15,14 @@ from mcp_context_persistence.kg.writes import (
 )
 from mcp_context_persistence.responses import transfer
 from mcp_context_persistence.runtime.engine import Engine
+from mcp_context_persistence.services.conversation_deletion import complete_deletion
 
 ALWAYS = "always"
 
 
 def ingest_decision(engine: Engine, item: transfer.ExportedDecision) -> None:
     """Write a decision with its status, its entities and its evidence, all or nothing."""
+    complete_deletion(engine, item.conversation_id)
     engine.embeddings.retry_when_stale(partial(_write_decision, engine, item, now=now_ms()))
 
 

@@ -218,9 +218,11 @@ def _delete_nodes(engine: Engine) -> Iterator[Row]:
 def _repeat(engine: Engine, build: Callable[..., Statement[Row]]) -> Iterator[Row]:
     """Run a statement about some nodes of the namespace, each time by itself, until it finds none.
 
-    Nodes with much text or many relationships may need too much memory: then it takes fewer.
+    Nodes with much text or many relationships may need too much memory: then it takes fewer. The
+    more often that happens, the later it tries more again.
     """
     limit = limits.DELETED_AT_ONCE
+    patience, successes = 1, 0
     while True:
         try:
             with engine.graph.call(is_separate=True):
@@ -229,10 +231,13 @@ def _repeat(engine: Engine, build: Callable[..., Statement[Row]]) -> Iterator[Ro
             if not is_out_of_memory(error) or limit == 1:
                 raise
             limit = max(1, limit // 4)
+            patience, successes = 2 * patience, 0
             continue
         if not row["nodes"]:
             return
-        limit = min(2 * limit, limits.DELETED_AT_ONCE)
+        successes += 1
+        if successes == patience:
+            limit, successes = min(2 * limit, limits.DELETED_AT_ONCE), 0
         yield row
 
 

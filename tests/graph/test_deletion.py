@@ -312,6 +312,26 @@ def test_a_save_completes_a_deletion_that_was_interrupted(client, monkeypatch):
     assert find_text(client, "OrderParser") == []
 
 
+@pytest.mark.parametrize("kind", ["conversation", "decision", "saved decision"])
+def test_what_is_added_to_a_conversation_completes_its_interrupted_deletion(client, kind):
+    from mcp_context_persistence.kg.writes import deletion
+
+    save(client, *TALK)
+    client._engine.graph.run(deletion.mark_conversation(client._engine.namespace, "talk"))
+    item = {"kind": kind, "id": "d1", "conversation_id": "talk", "decision_type": "design"}
+    if kind == "saved decision":
+        client.save_decision("talk", "design", "Two designs", "We use Kafka.")
+    elif kind == "decision":
+        client.ingest_items([{**item, "context": "Two designs", "outcome": "We use Kafka."}])
+    else:
+        client.ingest_items([{"kind": kind, "conversation_id": "talk", "messages": []}])
+    assert [row.conversation_id for row in client.list_conversations().conversations] == ["talk"]
+    assert find_text(client, "OrderParser") == []
+    save(client, {"id": "new", "role": "user", "content": "A new start."})
+    outcomes = [row.outcome for row in client.list_decisions().decisions]
+    assert outcomes == ([] if kind == "conversation" else ["We use Kafka."])
+
+
 @pytest.mark.parametrize(
     ("call", "arguments"),
     [

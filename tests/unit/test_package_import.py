@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 import threading
+import time
 
 import pytest
 
@@ -15,6 +16,7 @@ from mcp_context_persistence.ingest.models import (
     onnx_encoder,
     spacy_pipeline,
 )
+from mcp_context_persistence.kg import package_import
 from mcp_context_persistence.kg.driver import gds_client
 from mcp_context_persistence.kg.package_import import import_package
 from tests.unit.children import in_child
@@ -26,6 +28,13 @@ import {name}_runs
 signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 for _ in range(50):
     time.sleep(0.01)
+{name}_runs.ends += 1
+"""
+SLOW = """
+import time
+import {name}_runs
+{name}_runs.starts += 1
+time.sleep(0.5)
 {name}_runs.ends += 1
 """
 
@@ -45,6 +54,37 @@ def test_neither_an_interrupt_nor_a_fork_leaves_half_a_package(tmp_path, monkeyp
     assert in_child(lambda: (runs.starts, runs.ends) == (1, 1))  # the fork waits for the thread
     import_package("once_only")
     assert (runs.starts, runs.ends) == (1, 1)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="LOUD: Windows has no fork")
+@pytest.mark.parametrize("is_own", [False, True])
+def test_a_fork_waits_for_what_other_threads_import(tmp_path, monkeypatch, is_own):
+    name = f"slow_package_{is_own}"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    make_package(tmp_path, name, SLOW)
+    if is_own:
+        monkeypatch.setattr(package_import, "OWN_PACKAGE", name)
+    runs = importlib.import_module(f"{name}_runs")
+    load = importlib.import_module if is_own else import_package
+    thread = threading.Thread(target=load, args=(name,))
+    thread.start()
+    while not runs.starts:
+        time.sleep(0.01)
+    assert in_child(lambda: importlib.import_module(name) and runs.ends == 1)
+    thread.join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="LOUD: Windows has no fork")
+def test_a_fork_does_not_wait_for_modules_of_others(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    make_package(tmp_path, "of_others", SLOW)
+    runs = importlib.import_module("of_others_runs")
+    thread = threading.Thread(target=importlib.import_module, args=("of_others",))
+    thread.start()
+    while not runs.starts:
+        time.sleep(0.01)
+    assert in_child(lambda: runs.ends == 0)
+    thread.join()
 
 
 def test_the_error_of_a_package_reaches_the_caller(tmp_path, monkeypatch):
