@@ -179,6 +179,25 @@ def test_what_is_not_http_is_refused(service, data):
     assert b"secret" not in answer
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost:8000/healthz", b"200"),
+        (b"HTTP://LocalHost/healthz?a=b", b"200"),
+        (b"https://localhost/healthz", b"200"),
+        (b"http://localhost", b"404"),
+        (b"http://localhost/v1/stats", b"503"),  # there is no database
+        (b"http://memory.example/healthz", b"400"),
+        (b"http://memory.example@localhost/healthz", b"400"),
+        (b"http://127.0.0.1/healthz", b"400"),
+    ],
+)
+def test_an_address_may_be_a_whole_url_of_the_same_host(service, target, status):
+    data = b"GET " + target + b" HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\n\r\n"
+    answer = send_raw(service.port, data, seconds=5)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer
+
+
 def test_an_unknown_address_names_the_document_of_all_addresses(http):
     for path in ("/", "/docs", "/v1", "/v1/secret"):
         response = http.get(path)
