@@ -92,6 +92,15 @@ def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
         assert response.headers["content-type"] == "application/problem+json"
 
 
+def test_the_texts_of_a_request_for_vectors_have_a_limit_together(http, monkeypatch):
+    monkeypatch.setattr(limits, "EMBEDDED_CHARACTERS", 6)
+    response = http.post("/v1/embeddings", json={"texts": ["abc", "abc"]})
+    check_problem(response, 503, "unavailable")  # it was let in
+    response = http.post("/v1/embeddings", json={"texts": ["abc", "abcd"]})
+    check_problem(response, 413, "too-large")
+    assert response.json()["field"] == "texts"
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "kind"),
     [
