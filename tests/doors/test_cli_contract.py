@@ -166,6 +166,39 @@ def test_bad_input_ends_with_2_and_one_line_without_values(commands, words):
 
 
 @pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        ("search a --limit 0", "--limit must"),
+        ("search a --role x", "--role must"),
+        ("search a --since x", "--since must"),
+        ("search a --since 2026-02-01 --until 2026-01-01", "the time from --since to --until ends"),
+        ("""search a --where 'a={"gte": "x", "lte": 1}'""", "--where a must"),
+        ("search a --exclude b --exclude ''", "--exclude must"),
+        ("context a --tokens -1", "--tokens must"),
+        ("context ''", "QUERY must"),
+        ("list documents --conversation x", "--conversation does not apply"),
+        ("list entities --type ''", "--type must"),
+        ("load nothing", "ID: there is no such conversation"),
+        ("load standup --before nothing", "--before: the conversation has no such message"),
+        ("append standup a --role x", "--role: must"),
+        ("append standup --file FILE", "messages.0.role: must"),
+        ("decisions save standup x --why ''", "--why must"),
+        ("relate nothing uses pandas", "SOURCE: there is no entity"),
+        ("graph pandas --to nothing", "--to: there is no entity"),
+        ("merge pandas pandas", "DUPLICATE: one of them is the entity in KEEP,"),
+        ("merge nothing nobody", "KEEP and DUPLICATE: there is no entity"),
+        ("analytics --central degree --top 0", "--top must"),
+    ],
+)
+def test_an_error_names_what_was_typed(filled, tmp_path, words, begin):
+    (tmp_path / "a.json").write_text('{"role": "x", "content": "y"}')
+    words = [word.replace("FILE", str(tmp_path / "a.json")) for word in shlex.split(words)]
+    result = filled.run(*words)
+    assert result.stderr.startswith(f"error: {begin}")
+    assert json.loads(filled.run(*words, "--json").stderr)["error"].startswith(begin)
+
+
+@pytest.mark.parametrize(
     "words",
     ["load nothing", "graph nothing", "search x", "delete message nothing --yes",
      "instructions retire nothing", "relate a uses b"],
