@@ -219,6 +219,7 @@ def test_an_address_names_all_its_methods(http):
     response = http.post("/v1/conversations/a")
     check_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "DELETE, GET, PUT"
+    assert response.json()["detail"].endswith(": DELETE, GET, PUT")
     assert http.post("/metrics").headers["allow"] == "GET"
     assert http.post("/openapi.json").headers["allow"] == "GET, HEAD"
 
