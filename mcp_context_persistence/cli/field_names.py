@@ -28,6 +28,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "same": ("duplicate_ids",),
     "since": ("filters.date_range.start",),
     "source": ("source_entity_id",),
+    "store": ("database_url",),
     "tag": ("filters.tags",),
     "target": ("target_entity_id",),
     "text": ("messages.0.content",),
@@ -40,6 +41,7 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "where": ("filters.metadata",),
     "why": ("context",),
 }
+_NOT_STORED = "contains half of a surrogate pair, which cannot be stored"
 _DATES = "filters.date_range"
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(?:\.\w+)*")
 _ITEM = re.compile(r"\.\d+")
@@ -57,6 +59,7 @@ def name_parameters(error: ContextPersistenceError, context: click.Context) -> N
         owner = max(owners, key=len)
         rest = _ITEM.sub("", field.removeprefix(owner)).replace(".", " ", 1)
         text = names[owner] + rest + text[len(field) :]
+        text = text.replace(_NOT_STORED, "is not in UTF-8")  # as the bytes that were typed
     for name, label in names.items():
         if "_" in name:  # other names are also words of a sentence
             text = re.sub(rf"\b{re.escape(name)}\b(?:\.\d+)?", label, text)
@@ -67,8 +70,9 @@ def _list_names(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield the fields of the parameters that were typed, and what users call them."""
     typed = {
         str(parameter.name): _name(parameter)
-        for parameter in context.command.params
-        if context.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        for place in (context.find_root(), context)  # some options may stand before the command
+        for parameter in place.command.params
+        if place.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     }
     for name, label in typed.items():
         yield from ((field, label) for field in (*_FIELDS.get(name, ()), name))
