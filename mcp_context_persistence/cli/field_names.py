@@ -57,8 +57,8 @@ def name_parameters(error: ContextPersistenceError, context: click.Context) -> N
     owners = [name for name in names if f"{field}.".startswith(f"{name}.")]
     if owners:
         owner = max(owners, key=len)
-        rest = _ITEM.sub("", field.removeprefix(owner)).replace(".", " ", 1)
-        text = names[owner] + rest + text[len(field) :]
+        suffix = _ITEM.sub("", field.removeprefix(owner)).replace(".", " ", 1)
+        text = names[owner] + suffix + text[len(field) :]
         text = text.replace(_NOT_STORED, "is not in UTF-8")  # as the bytes that were typed
     for name, label in names.items():
         if "_" in name:  # other names are also words of a sentence
@@ -70,9 +70,9 @@ def _list_names(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield the fields of the parameters that were typed, and what users call them."""
     typed = {
         str(parameter.name): _name(parameter)
-        for place in (context.find_root(), context)  # some options may stand before the command
-        for parameter in place.command.params
-        if place.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
+        for level in (context.find_root(), context)  # some options may stand before the command
+        for parameter in level.command.params
+        if level.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     }
     for name, label in typed.items():
         yield from ((field, label) for field in (*_FIELDS.get(name, ()), name))

@@ -49,10 +49,10 @@ async def _receive_body(receive: Receive) -> tuple[list[Message], bytes | None]:
 
 
 def _replay(messages: list[Message], receive: Receive) -> Receive:
-    rest = iter(messages)
+    received = iter(messages)
 
     async def receive_again() -> Message:
-        message = next(rest, None)
+        message = next(received, None)
         return await receive() if message is None else message
 
     return receive_again

@@ -241,10 +241,10 @@ def _read_path(scope: Scope, host: str) -> str:
 
 def _cut_origin(target: bytes, host: str) -> bytes:
     """Return the path of a target that may be a whole URL, as clients of a proxy send it."""
-    scheme, separator, rest = target.partition(b"://")
+    scheme, separator, address = target.partition(b"://")
     if not separator or scheme.lower() not in {b"http", b"https"}:
         return target
-    name, slash, path = rest.partition(b"/")
+    name, slash, path = address.partition(b"/")
     if cut_port(name.decode("latin-1").lower()) != host:
         raise ProblemError("bad-request", "the URL and the header Host have different host names")
     return slash + path or b"/"
