@@ -135,6 +135,14 @@ def test_two_credentials_are_refused(http):
         check_problem(http.get("/v1/stats", headers=headers), 400, "bad-request")
 
 
+def test_an_answer_says_how_a_key_is_sent(http):
+    for value in ("cp_00000000_secret", "Basic c2VjcmV0", "Bearer"):
+        response = http.get("/v1/stats", headers={"Authorization": value})
+        check_problem(response, 401, "unauthorized")
+        says_how = "Authorization: Bearer KEY" in response.json()["detail"]
+        assert says_how is (value != "Bearer")
+
+
 def test_listed_hosts_and_origins_are_let_in():
     settings = replace(
         SETTINGS, hosts=("memory.example",), origins=("https://page.example",), keys_file=None
