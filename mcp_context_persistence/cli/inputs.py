@@ -11,7 +11,7 @@ import click
 
 from mcp_context_persistence.cli.exit_codes import InputError
 from mcp_context_persistence.kg.errors import ValidationError
-from mcp_context_persistence.kg.json_objects import build_object
+from mcp_context_persistence.kg.json_objects import DoubledKeyError, build_object
 
 STANDARD_INPUT = Path("-")
 # Of one line, and of a document that is read as a whole.
@@ -195,6 +195,8 @@ def build_filters(
 def _read_value(text: str) -> Any:
     """Return a value as JSON; what is not JSON is a string."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=build_object)
+    except DoubledKeyError as error:
+        raise InputError(f"--where: {error}") from error
     except (ValueError, RecursionError):
         return text

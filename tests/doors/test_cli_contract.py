@@ -174,6 +174,7 @@ def test_bad_input_ends_with_2_and_one_line_without_values(commands, words):
         ("search a --since 2026-02-01 --until 2026-01-01", "the time from --since to --until ends"),
         ("""search a --where 'a={"gte": "x", "lte": 1}'""", "--where a must"),
         ("search a --exclude b --exclude ''", "--exclude must"),
+        ("""search a --where 'a={"gt": 1, "gt": 2}'""", "--where: an object has a key twice"),
         ("context a --tokens -1", "--tokens must"),
         ("context ''", "QUERY must"),
         ("list documents --conversation x", "--conversation does not apply"),
