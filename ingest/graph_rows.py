@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from mcp_context_persistence.ingest.extraction.results import Extraction, Mention, Relation
 from mcp_context_persistence.ingest.extraction.user_patterns import RULE_PREFIX
-from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.identifiers import (
     build_label,
     build_relationship_id,
@@ -251,10 +250,9 @@ def build_unasserted_properties(relations: Sequence[Relation]) -> dict[str, list
 
     They belong to the text alone: they change and disappear with it, and no traversal meets them.
     """
-    kept = relations[: limits.UNASSERTED_PER_TEXT]
-    ids = dict.fromkeys(end for relation in kept for end in (relation.source, relation.target))
+    ids = dict.fromkeys(end for relation in relations for end in (relation.source, relation.target))
     return {
-        "unasserted": [_dump_relation(relation) for relation in kept] or None,
+        "unasserted": [_dump_relation(relation) for relation in relations] or None,
         "unasserted_ids": list(ids) or None,
     }
 

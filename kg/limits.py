@@ -120,3 +120,4 @@ SERVICE_SHARE = 0.5  # of threads, waiting requests and bodies, for one namespac
 SERVICE_CONNECTIONS = 4_096  # to the service, where the system allows that many open files
 SERVICE_NAMESPACES = 64  # whose clients are open at the same time
 INGESTED_LINES = 1_000  # of one request
+EMBEDDED_CHARACTERS = 500_000  # of all texts of one request for vectors

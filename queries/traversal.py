@@ -34,6 +34,7 @@ class Neighbor:
         distance: Number of relationships from the start.
         evidence: Evidence of the last relationship.
         sources: Sources of the last relationship.
+        has_more_sources: Whether it has more than those.
         modality: Modality of the last relationship, ``asserted`` for one of the graph.
         polarity: Polarity of the last relationship.
     """
@@ -48,6 +49,7 @@ class Neighbor:
     distance: int
     evidence: str | None
     sources: tuple[str, ...]
+    has_more_sources: bool
     modality: str
     polarity: str
 
@@ -221,6 +223,7 @@ def _build_neighbor(row: Row, confidence: float, distance: int) -> Neighbor:
         distance=distance,
         evidence=row["evidence"],
         sources=tuple(row["sources"] or ()),
+        has_more_sources=row["has_more_sources"],
         modality=modality,
         polarity=polarity,
     )

@@ -97,6 +97,7 @@ def _build_rows(
                 "confidence": statement["confidence"],
                 "evidence": statement["evidence"],
                 "sources": [],
+                "has_more_sources": False,
                 "modality": statement["modality"],
                 "polarity": statement["polarity"],
             }

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.identifiers import build_entity_id
 
 ASSERTED, POSITIVE = "asserted", "positive"
@@ -120,12 +121,12 @@ class Extraction:
         mentions: In the order of the text, without overlaps. At most
             `kg.limits.ENTITIES_PER_TEXT`.
         relations: The facts, in the order of the text, each statement once.
-        truncated: Whether the text had more mentions than that, or data that was not read to its
-            end.
+        truncated: Whether the text had more mentions or more unasserted relations than that, or
+            data that was not read to its end.
         unasserted: What the text does not state as a fact: what is denied, past, planned,
             supposed, reported, asked and so on. Each statement once for each modality, and none
-            that is a fact. The ends have the ids of their names in the text, also where these were
-            merged into other entities.
+            that is a fact. At most `kg.limits.UNASSERTED_PER_TEXT`. The ends have the ids of their
+            names in the text, also where these were merged into other entities.
         is_understood: Whether all of it is in a language that the extraction understands. In
             others, only names whose own form shows what they are were found.
         author: What the author says about themself, which is not among the rest: a text alone
@@ -203,11 +204,12 @@ def build_extraction(
             facts.setdefault(key, relation)
         else:
             unasserted.setdefault((*key, relation.modality), relation)
+    others = [relation for key, relation in unasserted.items() if key[:3] not in facts]
     return Extraction(
         mentions=tuple(mentions),
         relations=tuple(facts.values()),
-        truncated=is_truncated,
-        unasserted=tuple(relation for key, relation in unasserted.items() if key[:3] not in facts),
+        truncated=is_truncated or len(others) > limits.UNASSERTED_PER_TEXT,
+        unasserted=tuple(others[: limits.UNASSERTED_PER_TEXT]),
     )
 
 

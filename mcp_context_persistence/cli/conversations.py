@@ -67,6 +67,10 @@ def _save_all(
 ) -> int:
     saved = failed = code = 0
     for group in _group(objects):
+        if not saved + failed and any(_is_exported(item) for _, item in group):
+            raise InputError(
+                "these are lines of export; read them with: context-persistence ingest"
+            )
         valid = [item for _, item in group if not isinstance(item, ValidationError)]
         responses = iter(
             client.batch_save_conversations(valid, replace=replace, progress=_ignore)
@@ -106,6 +110,10 @@ def _group(objects: Iterator[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]
             group, messages = [], 0
     if group:
         yield group
+
+
+def _is_exported(item: Any) -> bool:
+    return isinstance(item, dict) and "kind" in item
 
 
 def _has_messages(item: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.json_objects import DoubledKeyError, build_object
 from mcp_context_persistence.kg.models import Conversation, conversation, explain
 
 _KNOWN_KEYS = sorted(Conversation.model_fields)
@@ -50,11 +51,13 @@ def choose_namespace(path: Path | None) -> str:
 
 def _parse(text: str) -> Iterator[tuple[str, Any]]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=build_object)
     except RecursionError as error:
         raise ValidationError(
             "the file is nested too deeply to be a file of conversations"
         ) from error
+    except DoubledKeyError as error:
+        raise ValidationError(f"the file: {error}") from error
     except ValueError as error:
         yield from _parse_lines(text, error)
         return
@@ -73,7 +76,9 @@ def _parse_lines(text: str, document_error: ValueError) -> Iterator[tuple[str, A
     ]
     for number, line in lines:
         try:
-            yield f"line {number}", json.loads(line)
+            yield f"line {number}", json.loads(line, object_pairs_hook=build_object)
+        except DoubledKeyError as error:
+            raise ValidationError(f"line {number}: {error}") from error
         except (ValueError, RecursionError) as error:
             location = f"line {number}"
             if number == lines[0][0] and isinstance(document_error, json.JSONDecodeError):

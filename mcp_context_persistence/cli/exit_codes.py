@@ -77,7 +77,7 @@ def describe(error: click.ClickException) -> str:
     elif isinstance(error, click.BadParameter):
         text = f"{_name_parameter(error)} {_describe_type(error.param)}"
     elif isinstance(error, click.BadOptionUsage):
-        text = f"{error.option_name} needs a value"
+        text = f"{error.option_name} {'takes no' if _is_flag(error) else 'needs a'} value"
     elif isinstance(error, click.exceptions.NoSuchCommand):
         text = "there is no such command" + _list_similar(_find_similar_commands(error))
     elif isinstance(error, click.NoSuchOption):
@@ -88,6 +88,16 @@ def describe(error: click.ClickException) -> str:
         text = "there are too many arguments"
     path = error.ctx.command_path if error.ctx else "context-persistence"
     return f"{text} (see {path} --help)"
+
+
+def _is_flag(error: click.BadOptionUsage) -> bool:
+    parameters = error.ctx.command.params if error.ctx else []
+    return any(
+        isinstance(parameter, click.Option)
+        and parameter.is_flag
+        and error.option_name in parameter.opts
+        for parameter in parameters
+    )
 
 
 def _find_similar_commands(error: click.exceptions.NoSuchCommand) -> list[str]:

@@ -18,6 +18,14 @@ def split_help(text: str | None) -> tuple[str, list[str]]:
 class _HelpWithExamples(click.Command):
     """Writes the examples in a section of their own, which is not wrapped."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the options and arguments; an error knows the command that it is about."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help text and the examples."""
         text = self.help

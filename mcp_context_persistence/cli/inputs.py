@@ -11,6 +11,7 @@ import click
 
 from mcp_context_persistence.cli.exit_codes import InputError
 from mcp_context_persistence.kg.errors import ValidationError
+from mcp_context_persistence.kg.json_objects import DoubledKeyError, build_object
 
 STANDARD_INPUT = Path("-")
 # Of one line, and of a document that is read as a whole.
@@ -134,7 +135,7 @@ def _parse(data: bytes, location: str) -> Any:
     """Parse JSON strictly: no NaN, and no key twice."""
     text = _decode(data, location)
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_build_object)
+        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=build_object)
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}" if location == DOCUMENT else location
         raise ValidationError(f"{line}, column {error.colno}: this is not JSON") from error
@@ -145,13 +146,6 @@ def _parse(data: bytes, location: str) -> Any:
 
 def _refuse_constant(_: str) -> Any:
     raise ValueError("NaN and Infinity are not JSON")
-
-
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        raise ValueError("an object has a key twice")
-    return values
 
 
 _FILTERS: tuple[tuple[str, str, bool], ...] = (
@@ -201,6 +195,8 @@ def build_filters(
 def _read_value(text: str) -> Any:
     """Return a value as JSON; what is not JSON is a string."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=build_object)
+    except DoubledKeyError as error:
+        raise InputError(f"--where: {error}") from error
     except (ValueError, RecursionError):
         return text

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +12,8 @@ import click
 from click.core import ParameterSource
 
 from mcp_context_persistence.cli.exit_codes import InputError, StoreError
-from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError
+from mcp_context_persistence.cli.field_names import name_parameters
+from mcp_context_persistence.kg.errors import DatabaseError, NotFoundError, ValidationError
 from mcp_context_persistence.kg.shell_commands import format_command
 from mcp_context_persistence.kg.url import complete_url
 
@@ -222,7 +223,15 @@ def uses_options(*flags: str) -> Callable[[Callable[..., Any]], Callable[..., An
     """Add some of the shared options to a command, and pass it the `Session` first."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return shared_options(click.make_pass_decorator(Session, ensure=True)(function), *flags)
+        @wraps(function)
+        def run(*args: Any, **options: Any) -> Any:
+            try:
+                return function(*args, **options)
+            except (ValidationError, NotFoundError) as error:
+                name_parameters(error, click.get_current_context())
+                raise
+
+        return shared_options(click.make_pass_decorator(Session, ensure=True)(run), *flags)
 
     return decorate
 

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.mcp_server.memory import FindMemory
 from mcp_context_persistence.mcp_server.server import ServerOptions, build_server
+from mcp_context_persistence.mcp_server.strict_bodies import StrictBodies
 from mcp_context_persistence.service.settings import LOOPBACK_HOSTS as LOOPBACK_NAMES
 
 PATH = "/mcp"
@@ -55,6 +56,7 @@ def build_http_app(
         # A GET would hold a place among the requests for as long as the client likes.
         assert isinstance(route, Route)  # noqa: S101 - the SDK adds no others
         route.methods = {"POST"}
+    app.add_middleware(StrictBodies)
     app.state.mcp_server = server
     return app
 

@@ -25,6 +25,7 @@ from mcp_types import (
     CompleteResult,
     GetPromptResult,
     InputRequiredResult,
+    JSONRPCError,
     Prompt,
     PromptMessage,
     PromptReference,
@@ -32,6 +33,7 @@ from mcp_types import (
     ResourceTemplate,
     TextContent,
 )
+from pydantic import ValidationError as PydanticValidationError
 
 from mcp_context_persistence import __version__
 from mcp_context_persistence.kg import limits
@@ -41,7 +43,8 @@ from mcp_context_persistence.kg.errors import (
     ValidationError,
 )
 from mcp_context_persistence.mcp_server import completion, resources
-from mcp_context_persistence.mcp_server.broken_messages import answer_broken
+from mcp_context_persistence.mcp_server.broken_messages import explain_broken
+from mcp_context_persistence.mcp_server.input_lines import read_lines, take_input
 from mcp_context_persistence.mcp_server.memory import FindMemory
 from mcp_context_persistence.mcp_server.profiles import select_tools
 from mcp_context_persistence.mcp_server.prompts import PROMPTS
@@ -103,9 +106,16 @@ class _Messages:
             self._on_end()
             raise
         if isinstance(message, Exception):
-            for answer in answer_broken(message):
-                await self._answers.send(SessionMessage(answer))
+            await self._answer(message)
         return message
+
+    async def _answer(self, problem: Exception) -> None:
+        if not isinstance(problem, PydanticValidationError):
+            return
+        error, ids = explain_broken(problem)
+        for request_id in ids:
+            answer = JSONRPCError(jsonrpc="2.0", id=request_id, error=error)
+            await self._answers.send(SessionMessage(answer))
 
 
 class MemoryServer(MCPServer[Any]):
@@ -126,7 +136,8 @@ class MemoryServer(MCPServer[Any]):
 
     async def run_stdio_async(self) -> None:
         """Serve over standard input and output until the input and all calls have ended."""
-        async with stdio_server() as (messages, answers):
+        lines: Any = read_lines(take_input())
+        async with stdio_server(stdin=lines) as (messages, answers):
             await self._lowlevel_server.run(
                 cast("Any", _Messages(messages, answers, self.on_input_end)),
                 answers,

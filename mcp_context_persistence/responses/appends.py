@@ -27,6 +27,8 @@ class AppendMessagesResponse(Response):
     entities_found: int = Field(0, description="Number of entities in the added messages")
     relationships_found: int = Field(0, description="Number of relationships in the added messages")
     truncated: bool = Field(
-        False, description="Whether a message mentions more entities than are extracted from a text"
+        False,
+        description="Whether a message has more entities or relationships than "
+        "are extracted from a text",
     )
     processing_time: float = Field(..., description="Processing time in seconds")

@@ -27,7 +27,9 @@ class SaveConversationResponse(Response):
         0, description="Number of relationships in the new and changed messages"
     )
     truncated: bool = Field(
-        False, description="Whether a message mentions more entities than are extracted from a text"
+        False,
+        description="Whether a message has more entities or relationships than "
+        "are extracted from a text",
     )
     _failure: ContextPersistenceError | None = PrivateAttr(default=None)
 

@@ -15,6 +15,8 @@ class SaveDocumentResponse(Response):
     entities_found: int = Field(0, description="Number of entities that it mentions")
     relationships_found: int = Field(0, description="Number of relationships that it states")
     truncated: bool = Field(
-        False, description="Whether a passage mentions more entities than are extracted from a text"
+        False,
+        description="Whether a passage has more entities or relationships than "
+        "are extracted from a text",
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")

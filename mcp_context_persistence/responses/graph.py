@@ -23,7 +23,9 @@ class ExtractEntitiesResponse(Response):
     )
     stored: bool = Field(False, description="Whether the entities are in the graph now")
     truncated: bool = Field(
-        False, description="Whether the text mentions more entities than were extracted or returned"
+        False,
+        description="Whether the text has more entities or relationships than "
+        "were extracted or returned",
     )
     language_understood: bool = Field(
         True,
@@ -71,6 +73,9 @@ class GraphNeighbor(BaseModel):
     )
     sources: list[str] = Field(
         default_factory=list, description="Messages that support the relationship"
+    )
+    has_more_sources: bool = Field(
+        False, description="Whether more messages support it than `sources` lists"
     )
     modality: str = Field(
         "asserted", description="asserted for a relationship of the graph, see `include_unasserted`"

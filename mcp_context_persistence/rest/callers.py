@@ -63,7 +63,9 @@ class Credentials:
         if authorization is None:
             return self._accept_local_caller(client, host, is_forwarded=is_forwarded)
         scheme, _, token = authorization.partition(" ")
-        caller = self._read_token(token.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            raise _ask_for_key()
+        caller = self._read_token(token.strip())
         if caller is None:
             raise ProblemError("unauthorized", "the key is not valid", headers=NEEDS_KEY)
         return caller
@@ -75,9 +77,7 @@ class Credentials:
 
     def _accept_local_caller(self, client: str, host: str, *, is_forwarded: bool) -> Caller:
         if self._needs_key():
-            raise ProblemError(
-                "unauthorized", "send a key: Authorization: Bearer KEY", headers=NEEDS_KEY
-            )
+            raise _ask_for_key()
         if is_forwarded or not is_loopback(client) or not is_loopback(host):
             raise ProblemError(
                 "forbidden",
@@ -111,3 +111,7 @@ class Credentials:
             scopes=frozenset(SCOPES),
             is_local=True,
         )
+
+
+def _ask_for_key() -> ProblemError:
+    return ProblemError("unauthorized", "send a key: Authorization: Bearer KEY", headers=NEEDS_KEY)

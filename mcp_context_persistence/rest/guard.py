@@ -115,7 +115,7 @@ class Guard:
         if preflight is not None:
             await preflight(scope, receive, send)
             return
-        scope["path"] = _read_path(scope)
+        scope["path"] = _read_path(scope, host)
         answer = self._open_answers.get(scope["path"])
         if answer is not None:
             if scope["method"] not in OPEN_METHODS:
@@ -227,9 +227,9 @@ def _read_authorization(headers: Headers) -> str | None:
     return values[0] if values else None
 
 
-def _read_path(scope: Scope) -> str:
+def _read_path(scope: Scope, host: str) -> str:
     """Return the decoded path, with encoded slashes as `SLASH`, so that an id may have them."""
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    raw = _cut_origin(scope.get("raw_path") or scope["path"].encode(), host)
     try:
         parts = [unquote_to_bytes(part).decode("utf-8") for part in raw.split(b"/")]
     except UnicodeDecodeError as error:
@@ -237,3 +237,14 @@ def _read_path(scope: Scope) -> str:
     if any(SLASH in part for part in parts):
         raise ProblemError("no-route", "the path has a character that Unicode does not have")
     return "/".join(part.replace("/", SLASH) for part in parts)
+
+
+def _cut_origin(target: bytes, host: str) -> bytes:
+    """Return the path of a target that may be a whole URL, as clients of a proxy send it."""
+    scheme, separator, address = target.partition(b"://")
+    if not separator or scheme.lower() not in {b"http", b"https"}:
+        return target
+    name, slash, path = address.partition(b"/")
+    if cut_port(name.decode("latin-1").lower()) != host:
+        raise ProblemError("bad-request", "the URL and the header Host have different host names")
+    return slash + path or b"/"

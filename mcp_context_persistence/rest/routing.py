@@ -71,7 +71,9 @@ class Routes:
             request_id = scope["state"]["request_id"]
             log.warning("request %s: %s: %s", request_id, problem.kind, problem.detail)
         if problem.status_code == 405:
-            problem.headers = {"Allow": ", ".join(self._list_methods(scope["path"]))}
+            methods = ", ".join(self._list_methods(scope["path"]))
+            problem.detail = f"this address answers only: {methods}"
+            problem.headers = {"Allow": methods}
         return problem
 
     def _list_methods(self, path: str) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from typing import Any, NoReturn
 
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.json_objects import DoubledKeyError, build_object
 from mcp_context_persistence.rest.problems import ProblemError
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -43,12 +44,14 @@ def _load(data: bytes) -> Any:
             parse_constant=_refuse_constant,
             parse_float=_read_float,
             parse_int=_read_integer,
-            object_pairs_hook=_build_object,
+            object_pairs_hook=build_object,
         )
     except UnicodeDecodeError as error:
         raise _RefusedError("is not in UTF-8") from error
     except RecursionError as error:
         raise _refuse_depth() from error
+    except DoubledKeyError as error:
+        raise _RefusedError("has an object with the same key twice") from error
     except ValueError as error:
         raise _RefusedError("is not valid JSON") from error
     if data.count(b"[") + data.count(b"{") > limits.JSON_DEPTH:
@@ -97,13 +100,6 @@ def _read_integer(text: str) -> int:
     if len(text) > _INTEGER_CHARACTERS or not -(2**63) <= int(text) < 2**63:
         raise _RefusedError("has an integer beyond 64 bits")
     return int(text)
-
-
-def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise _RefusedError("has an object with the same key twice")
-    return value
 
 
 def _check_depth(value: Any) -> None:

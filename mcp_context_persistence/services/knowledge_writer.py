@@ -45,7 +45,7 @@ class Knowledge:
 
     @property
     def is_truncated(self) -> bool:
-        """Whether a text mentions more entities than are read of one text."""
+        """Whether a text has more entities or relations than are read of one text."""
         return any(extraction.truncated for extraction in self.extractions)
 
 

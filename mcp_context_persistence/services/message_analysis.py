@@ -28,7 +28,7 @@ class MessageAnalysis:
         guard: What that statement takes for granted; None where nothing was analyzed.
         types: Relationship types and labels of the rows.
         embedded_count: How many vectors were computed.
-        is_truncated: Whether a message mentions more entities than are read of one text.
+        is_truncated: Whether a message has more entities or relations than are read of one text.
     """
 
     findings: Findings = field(default_factory=Findings)

@@ -209,13 +209,18 @@ def _search(
     ranked = rank_candidates(context, replace(request, filters=filters))
     if not with_instructions or context.vector is None:
         return ranked, notes, []
-    applying = find_applying(
+    applying, has_more = find_applying(
         context.run,
         context.namespace,
         filters=filters,
         terms=request.terms,
         vector=context.vector,
     )
+    if has_more:
+        notes = [
+            *notes,
+            f"only the latest {limits.APPLYING_INSTRUCTIONS:,} active instructions were considered",
+        ]
     return ranked, notes, applying
 
 

@@ -107,6 +107,7 @@ def _build_context(
             distance=neighbor.distance,
             evidence=neighbor.evidence,
             sources=list(neighbor.sources),
+            has_more_sources=neighbor.has_more_sources,
             modality=neighbor.modality,
             polarity=neighbor.polarity,
         )

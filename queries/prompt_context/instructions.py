@@ -68,11 +68,14 @@ class InstructionSection:
 
 def find_applying(
     run: Run, namespace: str, *, filters: Filters, terms: QueryTerms, vector: QueryVector
-) -> list[ApplyingInstruction]:
+) -> tuple[list[ApplyingInstruction], bool]:
     """Return the instructions that apply to a query, the most important ones first.
 
     First come those whose topic or text matches the query, the best match first. Then come those
     without a topic, the latest first.
+
+    Returns:
+        The instructions, and whether there are more than were looked at.
 
     Raises:
         StaleStateError: Another model's vectors are in use.
@@ -82,19 +85,21 @@ def find_applying(
         "vector": vector.numbers,
         "vector_property": vector.vector_state.active.property_name,
         "projects": list(filters.projects),
-        "limit": limits.APPLYING_INSTRUCTIONS,
+        "limit": limits.APPLYING_INSTRUCTIONS + 1,
     }
     rows = run(Statement(name="instruction/applying", parameters={"batch": batch}, read=as_is))
     if rows and not vector.vector_state.is_current(rows[0]):
         raise StaleStateError
-    ranked = [_match(row, terms) for row in rows if not _is_excluded(row["item"], filters)]
+    latest = rows[: limits.APPLYING_INSTRUCTIONS]
+    ranked = [_match(row, terms) for row in latest if not _is_excluded(row["item"], filters)]
     topical = [instruction for instruction in ranked if instruction.is_topical]
     general = [
         instruction
         for instruction in ranked
         if not instruction.is_topical and instruction.item["scope"] == ALWAYS
     ]
-    return [*sorted(topical, key=lambda instruction: -instruction.match), *general]
+    applying = [*sorted(topical, key=lambda instruction: -instruction.match), *general]
+    return applying, len(latest) < len(rows)
 
 
 def _is_excluded(item: Row, filters: Filters) -> bool:

@@ -124,6 +124,7 @@ def test_the_demo_takes_conversations_in_which_nothing_is_recognized(store, tmp_
     [
         ("", "no conversation"),
         ("not json", "line 1, column 1: "),
+        ('{"conversation_id": "a", "conversation_id": "b"}', "an object has a key twice"),
         ('[\n  {"conversation_id" "x"}\n]', "line 2, column 22: "),
         (
             '{"conversation_id": "x", "messages": [{"role": "user", "content": "Hm."}]}\n{"conv',

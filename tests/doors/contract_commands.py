@@ -1,10 +1,14 @@
 """The command line as a door of the contract."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import click
+
+from mcp_context_persistence.cli.main import commands
 from tests.doors.cli_runner import Commands
 from tests.doors.contract import KINDS, Failure, NoSuchCallError
 from tests.doors.contract_command_table import COMMANDS, NO_COMMAND, Command
@@ -35,7 +39,8 @@ class CommandDoor:
             if call == "batch_save_conversations" and lines:
                 return lines  # a response for each conversation, also for those that failed
             plain = self.commands.run("--quiet", *words, text=text)
-            return read_failure(result, plain)
+            failure = read_failure(result, plain)
+            return replace(failure, text=f"{failure.text} {list_named(command, failure.text)}")
         answer = lines if command.shows and command.shows != "counts" else lines[0]
         is_empty = answer == [] or (isinstance(answer, dict) and answer.get("existed") is False)
         is_search = call in {"search_hybrid", "find_shortest_paths"} or call.startswith("delete_")
@@ -61,6 +66,24 @@ class CommandDoor:
         for name in path.replace("OPERATION", str(operation)).split("."):
             answer = answer.get(name, {})
         return [item | repeated for item in answer] if repeated else answer
+
+
+def list_named(command: Command, text: str) -> list[str]:
+    """Return the arguments of the call whose options, or places, the text of an error names."""
+    context = commands.make_context("context-persistence", ["--help"], resilient_parsing=True)
+    group: click.Command = commands
+    for word in command.words.split():
+        if isinstance(group, click.Group):
+            group = group.get_command(context, word) or group
+    places = [
+        parameter.human_readable_name.strip("[].")
+        for parameter in group.params
+        if isinstance(parameter, click.Argument)
+    ]
+    labels = dict(zip(reversed(command.places), reversed(places), strict=False))
+    labels |= {**command.options, **command.filters}
+    labels |= {"metadata": "--where", "date_range": "--since"}
+    return [name for name, label in labels.items() if re.search(rf"{label}(?![\w-])", text)]
 
 
 def read_failure(result: Any, plain: Any) -> Failure:

@@ -83,8 +83,6 @@ def check_texts(name: str, send: SendText) -> Iterator[str]:
         send: Sends the JSON of one item of `ingest_items`, and returns the answer or a failure.
     """
     for row in read_file()["wire"]:
-        if name in row.get("taken_by", ()):
-            continue
         text = row["text"] if isinstance(row["text"], bytes) else row["text"].encode()
         case = Case(call="ingest_items", title=row["title"], error={"invalid": ""})
         yield from (

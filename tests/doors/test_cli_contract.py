@@ -166,6 +166,42 @@ def test_bad_input_ends_with_2_and_one_line_without_values(commands, words):
 
 
 @pytest.mark.parametrize(
+    ("words", "begin"),
+    [
+        ("search a --limit 0", "--limit must"),
+        ("search a --role x", "--role must"),
+        ("search a --since x", "--since must"),
+        ("search a --since 2026-02-01 --until 2026-01-01", "the time from --since to --until ends"),
+        ("""search a --where 'a={"gte": "x", "lte": 1}'""", "--where a must"),
+        ("search a --exclude b --exclude ''", "--exclude must"),
+        ("""search a --where 'a={"gt": 1, "gt": 2}'""", "--where: an object has a key twice"),
+        ("context a --tokens -1", "--tokens must"),
+        ("context ''", "QUERY must"),
+        ("list documents --conversation x", "--conversation does not apply"),
+        ("list entities --type ''", "--type must"),
+        ("load nothing", "ID: there is no such conversation"),
+        ("load standup --before nothing", "--before: the conversation has no such message"),
+        ("append standup a --role x", "--role: must"),
+        ("append standup a\udcff", "TEXT: is not in UTF-8"),
+        ("search a\udcff", "QUERY is not in UTF-8"),
+        ("append standup --file FILE", "messages.0.role: must"),
+        ("decisions save standup x --why ''", "--why must"),
+        ("relate nothing uses pandas", "SOURCE: there is no entity"),
+        ("graph pandas --to nothing", "--to: there is no entity"),
+        ("merge pandas pandas", "DUPLICATE: one of them is the entity in KEEP,"),
+        ("merge nothing nobody", "KEEP and DUPLICATE: there is no entity"),
+        ("analytics --central degree --top 0", "--top must"),
+    ],
+)
+def test_an_error_names_what_was_typed(filled, tmp_path, words, begin):
+    (tmp_path / "a.json").write_text('{"role": "x", "content": "y"}')
+    words = [word.replace("FILE", str(tmp_path / "a.json")) for word in shlex.split(words)]
+    result = filled.run(*words)
+    assert result.stderr.startswith(f"error: {begin}")
+    assert json.loads(filled.run(*words, "--json").stderr)["error"].startswith(begin)
+
+
+@pytest.mark.parametrize(
     "words",
     ["load nothing", "graph nothing", "search x", "delete message nothing --yes",
      "instructions retire nothing", "relate a uses b"],
@@ -224,6 +260,15 @@ def test_a_line_that_is_not_json_does_not_stop_the_others(commands):
     assert result.stderr == "error: line 2, column 1: this is not JSON\n"
 
 
+def test_save_says_which_command_reads_an_export(filled):
+    exported = "\n".join(filled.print("export"))
+    result = filled.run("save", "-", text=exported)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "error: these are lines of export; read them with: context-persistence ingest\n"
+    )
+
+
 def test_an_ingest_that_stops_says_that_it_has_begun(commands):
     items = [
         {"kind": "entity", "id": f"tool-{n}", "name": f"tool-{n}", "type": "tool"}
@@ -247,6 +292,23 @@ def test_a_variable_that_is_not_valid_is_named(monkeypatch, variable, words):
     assert result.exit_code == 2
     assert f"{variable} must be" in result.stderr
     assert SECRET not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("search a --limit", "--limit needs a value (see context-persistence search --help)"),
+        ("search a --json=1", "--json takes no value (see context-persistence search --help)"),
+        ("decisions save a b --why", "--why needs a value (see context-persistence decisions save"),
+        ("--store https://a.example stats", "--store must be one of: "),
+        ("stats --store https://a.example", "--store must be one of: "),
+    ],
+)
+def test_what_is_wrong_with_an_option_is_said(words, text):
+    arguments = shlex.split(words)
+    result = CliRunner().invoke(main.commands, arguments, prog_name="context-persistence")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"error: {text}")
 
 
 def test_a_missing_command_is_named():

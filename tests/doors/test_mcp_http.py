@@ -182,6 +182,25 @@ def test_large_bodies_are_refused(plain):
         assert response.status_code == status
 
 
+@pytest.mark.parametrize(
+    ("body", "request_id", "code"),
+    [
+        (b'{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"a": 1, "a": 2}}', 9, -32600),
+        (b'{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": ["hunter2"]}', 9, -32600),
+        (b'{"jsonrpc": "2.0", "id": 9, "method": "\xff"}', 9, -32700),
+        (b'{"jsonrpc": "2.0", "method": 5}', None, -32600),
+        (b"{", None, -32700),
+    ],
+)
+def test_what_is_no_request_is_refused(plain, body, request_id, code):
+    for content in (body, body.ljust(100_000)):
+        response = httpx2.post(f"{plain}/mcp", content=content, headers=HEADERS)
+        answer = response.json()
+        assert response.status_code == 400
+        assert (answer["id"], answer["error"]["code"]) == (request_id, code)
+        assert "hunter2" not in response.text
+
+
 def test_answers_are_json_and_there_is_no_session(plain):
     response = httpx2.post(f"{plain}/mcp", json=LIST, headers=HEADERS)
     assert response.headers["content-type"].startswith("application/json")

@@ -251,6 +251,7 @@ def test_a_broken_line_does_not_end_the_session(process):
             f'{{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"[" * 300 + "]" * 300}}}',
             -32700,
         ),
+        ('{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": {"a": 1, "a": 2}}', -32600),
         ('{"jsonrpc": "2.0", "id": 9, "method": "ping", "params": ["hunter2"]}', -32600),
         ('{"jsonrpc": "2.0", "id": 9, "method": 5}', -32600),
         ('{"id": 9, "method": "ping"}', -32600),

@@ -92,6 +92,15 @@ def test_a_body_is_refused_from_the_first_byte_over_the_limit(http):
         assert response.headers["content-type"] == "application/problem+json"
 
 
+def test_the_texts_of_a_request_for_vectors_have_a_limit_together(http, monkeypatch):
+    monkeypatch.setattr(limits, "EMBEDDED_CHARACTERS", 6)
+    response = http.post("/v1/embeddings", json={"texts": ["abc", "abc"]})
+    check_problem(response, 503, "unavailable")  # it was let in
+    response = http.post("/v1/embeddings", json={"texts": ["abc", "abcd"]})
+    check_problem(response, 413, "too-large")
+    assert response.json()["field"] == "texts"
+
+
 @pytest.mark.parametrize(
     ("headers", "status", "kind"),
     [
@@ -124,6 +133,14 @@ def test_two_credentials_are_refused(http):
     for values in (("Bearer a", "Bearer b"), ("Bearer a", "Bearer a")):
         headers = [("Authorization", value) for value in values]
         check_problem(http.get("/v1/stats", headers=headers), 400, "bad-request")
+
+
+def test_an_answer_says_how_a_key_is_sent(http):
+    for value in ("cp_00000000_secret", "Basic c2VjcmV0", "Bearer"):
+        response = http.get("/v1/stats", headers={"Authorization": value})
+        check_problem(response, 401, "unauthorized")
+        says_how = "Authorization: Bearer KEY" in response.json()["detail"]
+        assert says_how is (value != "Bearer")
 
 
 def test_listed_hosts_and_origins_are_let_in():
@@ -179,6 +196,25 @@ def test_what_is_not_http_is_refused(service, data):
     assert b"secret" not in answer
 
 
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"http://localhost:8000/healthz", b"200"),
+        (b"HTTP://LocalHost/healthz?a=b", b"200"),
+        (b"https://localhost/healthz", b"200"),
+        (b"http://localhost", b"404"),
+        (b"http://localhost/v1/stats", b"503"),  # there is no database
+        (b"http://memory.example/healthz", b"400"),
+        (b"http://memory.example@localhost/healthz", b"400"),
+        (b"http://127.0.0.1/healthz", b"400"),
+    ],
+)
+def test_an_address_may_be_a_whole_url_of_the_same_host(service, target, status):
+    data = b"GET " + target + b" HTTP/1.1\r\nHost: localhost:8000\r\nConnection: close\r\n\r\n"
+    answer = send_raw(service.port, data, seconds=5)
+    assert answer.startswith(b"HTTP/1.1 " + status), answer
+
+
 def test_an_unknown_address_names_the_document_of_all_addresses(http):
     for path in ("/", "/docs", "/v1", "/v1/secret"):
         response = http.get(path)
@@ -191,6 +227,7 @@ def test_an_address_names_all_its_methods(http):
     response = http.post("/v1/conversations/a")
     check_problem(response, 405, "method-not-allowed")
     assert response.headers["allow"] == "DELETE, GET, PUT"
+    assert response.json()["detail"].endswith(": DELETE, GET, PUT")
     assert http.post("/metrics").headers["allow"] == "GET"
     assert http.post("/openapi.json").headers["allow"] == "GET, HEAD"
 

@@ -129,12 +129,27 @@ def test_a_relationship_with_all_its_evidence_is_kept_as_long_as_a_text_mentions
             f"talk-{number}", [{"role": "user", "content": "Ada Novak works at Brno Motors."}]
         )
         assert read() == [min(2, number + 1)]
+        (neighbor,) = client.query_knowledge_graph("Ada Novak").context.neighbors
+        assert (len(neighbor.sources), neighbor.has_more_sources) == (
+            min(2, number + 1),
+            number > 1,
+        )
     for number in (0, 1):
         client.delete_conversation(f"talk-{number}")
         assert len(read()) == 1
     client.delete_conversation("talk-2")
     assert read() == []
     assert "Entity" not in count_nodes(client)
+
+
+def test_a_prompt_context_looks_at_the_latest_instructions_and_says_so(client, monkeypatch):
+    monkeypatch.setattr(limits, "APPLYING_INSTRUCTIONS", 2)
+    for number, text in enumerate(["Answer in French.", "Use metric units.", "Sign with Ada."]):
+        client.save_instruction(text)
+        context = client.build_context("units", 500, instruction_share=1.0)
+        assert len(context.instructions) == min(2, number + 1)
+        assert any("the latest 2 active" in note for note in context.notes) is (number > 1)
+    assert "Answer in French." not in [shown.text for shown in context.instructions]
 
 
 def test_the_service_closes_clients_without_calls_for_other_namespaces(

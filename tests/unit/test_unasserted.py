@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from mcp_context_persistence.ingest.extraction.results import Relation
+from mcp_context_persistence.ingest.extraction.results import Relation, build_extraction
 from mcp_context_persistence.ingest.graph_rows import build_unasserted_properties
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.queries.unasserted import find_unasserted
@@ -76,7 +76,11 @@ def test_a_text_keeps_a_limited_number_of_statements() -> None:
         build_relation("Kafka", f"Redis{number}")
         for number in range(limits.UNASSERTED_PER_TEXT + 1)
     ]
-    properties = build_unasserted_properties(relations)
-    assert len(properties["unasserted"] or ()) == limits.UNASSERTED_PER_TEXT
-    assert len(properties["unasserted_ids"] or ()) == limits.UNASSERTED_PER_TEXT + 1
+    cut = build_extraction([], relations, is_truncated=False)
+    assert (cut.unasserted, cut.truncated) == (tuple(relations[:-1]), True)
+    whole = build_extraction([], relations[:-1], is_truncated=False)
+    assert (whole.unasserted, whole.truncated) == (tuple(relations[:-1]), False)
+
+
+def test_a_text_without_statements_has_no_properties() -> None:
     assert build_unasserted_properties([]) == {"unasserted": None, "unasserted_ids": None}

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from mcp_context_persistence import models
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.errors import LimitError
 from mcp_context_persistence.methods.search import TOKEN_BUDGET
 from mcp_context_persistence.queries.prompt_context.builder import DIVERSITY, MIN_RELEVANCE
 from mcp_context_persistence.queries.prompt_context.instructions import SHARE
@@ -77,7 +78,7 @@ class GenerateEmbeddings(Body):
     """Texts."""
 
     texts: Annotated[
-        list[Annotated[str, Field(min_length=1, max_length=limits.MESSAGE_CHARACTERS)]],
+        list[Annotated[str, Field(min_length=1, max_length=limits.EMBEDDED_CHARACTERS)]],
         Field(max_length=limits.ENCODER_BATCH),
     ] = Field(..., examples=[["a text"]])
 
@@ -110,6 +111,10 @@ def build_context(session: CurrentSession, body: BuildContext) -> Response:
 
 @router.post("/embeddings", **operation("generate_embeddings", scope="read", response=Embeddings))
 def generate_embeddings(session: CurrentSession, body: GenerateEmbeddings) -> Response:
+    if sum(map(len, body.texts)) > limits.EMBEDDED_CHARACTERS:  # no deadline ends the model's work
+        raise LimitError(
+            f"texts has more than {limits.EMBEDDED_CHARACTERS:,} characters: send several requests"
+        )
     return session.answer(
         lambda client: Embeddings(embeddings=client.generate_embeddings(body.texts).tolist())
     )
