@@ -175,8 +175,8 @@ class _LayoutReader:
             end, first = self._skip_name(comma + 1), comma - 1
             while first > 0 and self._mention_at[first - 1] == source:
                 first -= 1
-            beside = {*words[max(0, first - 1) : first], *words[end : end + 1]}
-            if kinds == ("organization", "location") and beside.isdisjoint(_LIST_SIGNS):
+            adjacent = {*words[max(0, first - 1) : first], *words[end : end + 1]}
+            if kinds == ("organization", "location") and adjacent.isdisjoint(_LIST_SIGNS):
                 yield comma + 1, source, "located_in", target, _SIGNATURE_RULE
 
     def _skip_name(self, token: int) -> int:
