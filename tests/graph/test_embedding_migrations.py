@@ -30,7 +30,7 @@ def save_one_of_each(client):
     )
 
 
-@pytest.mark.parametrize("size", [384, 200])
+@pytest.mark.parametrize("size", [pytest.param(384, marks=pytest.mark.long), 200])
 def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     client = connect()
     save_one_of_each(client)
