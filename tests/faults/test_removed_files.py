@@ -14,7 +14,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg import local
 from mcp_context_persistence.kg.errors import ContextPersistenceError, DatabaseError
 from mcp_context_persistence.kg.local.store import Store
-from tests.faults.kills import ask, opened
+from tests.faults import kills
 from tests.faults.local_stores import (
     QUICK,
     eventually,
@@ -131,14 +131,14 @@ def test_a_server_whose_data_was_removed_is_not_started_without_it(running, tmp_
 def test_clients_go_on_when_the_identity_and_the_password_of_their_store_were_removed(tmp_path):
     """A folder without an identity counts as a copy, whose data gets another password."""
     store = tmp_path / "store"
-    with stopped_at_the_end(store), opened(store) as first, opened(store) as second:
-        ask(first, "CREATE (:Kept {id: 1})")
+    with stopped_at_the_end(store), kills.opened(store) as first, kills.opened(store) as second:
+        kills.ask(first, "CREATE (:Kept {id: 1})")
         password = (store / "password").read_text()
         for name in ("identity", "password"):
             (store / name).unlink()
         os.kill(state_of(store).supervisor, signal.SIGKILL)
         for graph in (first, second):
-            assert ask(graph, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
+            assert kills.ask(graph, "MATCH (n:Kept) RETURN n.id AS id") == [{"id": 1}]
         assert (store / "password").read_text() != password
 
 
