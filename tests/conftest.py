@@ -134,18 +134,15 @@ def external_server() -> Iterator[Server | None]:
 
 
 @pytest.fixture(scope="session")
-def server(external_server: Server | None) -> Iterator[Server]:
-    """The external server, else a managed one that is thrown away."""
-    if external_server is not None:
-        yield external_server
-        return
+def managed_store() -> Iterator[Any]:
+    """A store whose server runs, attached; it is thrown away. Tests may open it, not stop it."""
     from mcp_context_persistence.kg import local
     from mcp_context_persistence.kg.errors import DatabaseError
 
     store = Path(tempfile.mkdtemp(prefix="context-persistence-tests-"))
     try:
-        with local.attach(store) as managed:
-            yield Server(bolt_url=managed.bolt_url, user=managed.user, password=managed.password)
+        with local.attach(store) as attached:
+            yield attached
     except DatabaseError as error:
         for log in sorted((store / "logs").glob("*")):
             error.add_note(f"{log.name}:\n{log.read_text(errors='replace')[-4000:]}")
@@ -153,6 +150,15 @@ def server(external_server: Server | None) -> Iterator[Server]:
     finally:
         local.stop(store, force=True)
         shutil.rmtree(store, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def server(external_server: Server | None, request: pytest.FixtureRequest) -> Server:
+    """The external server, else the managed one."""
+    if external_server is not None:
+        return external_server
+    managed = request.getfixturevalue("managed_store")
+    return Server(bolt_url=managed.bolt_url, user=managed.user, password=managed.password)
 
 
 def sweep(server: Server) -> None:
@@ -180,6 +186,12 @@ def client(server: Server, namespace: str) -> Iterator[Any]:
         database_url=server.bolt_url, auth=server.auth, namespace=namespace
     ) as client:
         yield client
+
+
+@pytest.fixture
+def impatient_migration(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A migration gives up at its first failure, instead of after half a minute of trying."""
+    monkeypatch.setattr("mcp_context_persistence.runtime.embedding_migration.FAILURES", 1)
 
 
 @pytest.fixture(scope="session")

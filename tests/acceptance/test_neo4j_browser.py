@@ -19,15 +19,15 @@ MESSAGES = [
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(managed_store: local.Attachment) -> Iterator[Browser]:
     find_chromium()
-    store = tmp_path_factory.mktemp("browser") / "store"
-    with local.attach(store) as server:
-        with ContextPersistenceClient(f"local:{store}") as client:
-            client.save_conversation(CONVERSATION, MESSAGES)
-            client.save_decision(CONVERSATION, "architecture", "Checks are slow", "Use pydantic")
-        with open_browser(f"{server.http_url}/browser/", server.user, server.password) as browser:
+    page = f"{managed_store.http_url}/browser/"
+    with ContextPersistenceClient(f"local:{managed_store.store}") as client:
+        client.save_conversation(CONVERSATION, MESSAGES)
+        client.save_decision(CONVERSATION, "architecture", "Checks are slow", "Use pydantic")
+        with open_browser(page, managed_store.user, managed_store.password) as browser:
             yield browser
+        client.delete_namespace(client.namespace)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in SCRIPTS.glob("*.cypher")))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_context_persistence import AsyncContextPersistenceClient, ContextPersistenceClient
+from mcp_context_persistence.kg import local
 from mcp_context_persistence.queries.search.filters import CONTENT_TYPES, KEYS
 from mcp_context_persistence.queries.search.request import SEARCH_MODES
 
@@ -20,15 +21,26 @@ MCP = README.parent / "docs/mcp.md"
 PAGES = [README, SEARCHING, MESSAGES, INSTRUCTIONS, MCP]
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder for the store `memory` of the pages: its server runs from page to page."""
+    folder = tmp_path_factory.mktemp("pages")
+    yield folder
+    local.stop(folder / "memory", force=True)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_blocks_of_a_page_run(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_the_blocks_of_a_page_run(page, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("CONTEXT_DB_URL", "local:memory")  # where a page names no store
     names: dict[str, Any] = {"__name__": "page"}
     found = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
     assert found
     for source in found:
         exec(compile(source, page.name, "exec"), names)
     names["client"].close()
+    with ContextPersistenceClient("local:memory") as client:
+        client.delete_namespace(client.namespace)
 
 
 def named(page, heading):

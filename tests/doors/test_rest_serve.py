@@ -167,7 +167,7 @@ def test_a_missing_file_of_keys_does_not_open_the_service(database, tmp_path):
     assert "CONTEXT_API_KEYS_FILE" in refused.stderr
 
 
-@pytest.mark.parametrize("log_format", ["", "text", "json"])
+@pytest.mark.parametrize("log_format", [pytest.param("", marks=pytest.mark.long), "text", "json"])
 def test_each_event_is_one_line_of_the_log(log_format, tmp_path):
     variables = {"CONTEXT_DB_URL": "bolt://127.0.0.1:9", "XDG_DATA_HOME": str(tmp_path)}
     with serving("--port", "0", LOG_FORMAT=log_format, **variables) as (process, _):
@@ -192,7 +192,12 @@ def usual_hangup():
 @pytest.mark.usefixtures("usual_hangup")
 @pytest.mark.parametrize(
     "signals",
-    [[signal.SIGTERM], [signal.SIGINT], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]],
+    [
+        [signal.SIGTERM],
+        pytest.param([signal.SIGINT], marks=pytest.mark.long),
+        [signal.SIGHUP],
+        [signal.SIGINT, signal.SIGINT],
+    ],
     ids=["SIGTERM", "SIGINT", "SIGHUP", "two SIGINT"],
 )
 def test_a_service_ends_at_a_signal(signals, tmp_path):

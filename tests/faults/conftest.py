@@ -64,9 +64,3 @@ def managed_attack(
 ) -> Attack:
     """Faults in calls to a managed store."""
     return Attack(managed_target, direct, undisturbed_runs)
-
-
-@pytest.fixture
-def impatient_migration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A migration gives up at its first failure, instead of after half a minute of trying."""
-    monkeypatch.setattr("mcp_context_persistence.runtime.embedding_migration.FAILURES", 1)

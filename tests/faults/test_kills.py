@@ -80,7 +80,11 @@ def test_a_client_and_then_a_server_killed_while_a_fresh_store_is_opened(tmp_pat
     local.stop(folder, force=True)
 
 
-@pytest.mark.parametrize("created", [["system"], ["system", "neo4j"]], ids=" and ".join)
+@pytest.mark.parametrize(
+    "created",
+    [pytest.param(["system"], marks=pytest.mark.long), ["system", "neo4j"]],
+    ids=" and ".join,
+)
 def test_a_server_killed_before_a_new_database_had_its_log(tmp_path, created):
     """Neo4j creates first the files of a database, and then its log: it cannot open the former."""
     folder = tmp_path / "store"

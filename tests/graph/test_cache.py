@@ -273,8 +273,9 @@ def test_the_settled_version_waits_for_a_write_that_is_not_complete(server, name
     graph.close()
 
 
-def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
-    with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
+def test_a_managed_server_is_asked_only_after_a_commit(managed_store, namespace):
+    url = f"local:{managed_store.store}"
+    with ContextPersistenceClient(url, namespace=namespace) as client:
         client.save_conversation("c", MESSAGES, mode="knowledge")
         client.configure_cache()
         asked, run = [], client._engine.graph.run
@@ -294,7 +295,7 @@ def test_a_managed_server_is_asked_only_after_a_commit(tmp_path):
         assert asked == ["namespace/settled_version"]
         client.create_relationship("DataProcessor", "pandas", "likes")
         assert "likes" in {one.relationship_type for one in CALLS["graph"](client).neighbors}
-        stale_reads(f"local:{tmp_path / 'store'}", "stale")
+        stale_reads(url, f"{namespace}-stale")
 
 
 def stale_reads(url, namespace, **environment):

@@ -47,7 +47,7 @@ OTHERS = (
     | st.tuples(st.just("undo"))
 )
 few = settings(
-    max_examples=12,
+    max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 WORDS = itertools.count()

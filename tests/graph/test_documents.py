@@ -1,13 +1,8 @@
 """Documents: kept in passages, found like messages."""
 
-from contextlib import closing
-
 import pytest
 
-from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import ValidationError
-from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.schema import migrations
 
 FILLER = (
     "The team met on Monday and talked about the weather, the lunch and the new chairs in the "
@@ -149,34 +144,6 @@ def test_invalid_documents_are_refused(client, arguments, field):
     with pytest.raises(ValidationError, match=field):
         client.save_document(*arguments)
     assert client.get_conversation_stats().stats.total_documents == 0
-
-
-def test_a_store_of_schema_version_1_is_migrated(tmp_path):
-    from mcp_context_persistence.kg import local
-
-    with (
-        local.attach(tmp_path / "store") as server,
-        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
-    ):
-        migrations.ensure_schema(old, vector_size=384)
-        with old.driver.session() as session:
-            session.run("DROP INDEX memory_text").consume()
-            session.run(
-                "CREATE FULLTEXT INDEX memory_text FOR (n:Message|Entity|Decision|Conversation) "
-                "ON EACH [n.content, n.facets] "
-                "OPTIONS {indexConfig: {`fulltext.analyzer`: 'english'}}"
-            ).consume()
-            session.run("MATCH (v:SchemaVersion) SET v.version = 1").consume()
-        with ContextPersistenceClient(
-            server.bolt_url, auth=(server.user, server.password)
-        ) as client:
-            assert migrations.read_schema_state(client._engine.graph).version == migrations.VERSION
-            client.save_document("book", "Backups run at night.")
-            assert [
-                result.id
-                for result in client.search_hybrid("backups", "keyword").results
-                if result.type == "document"
-            ] == ["book"]
 
 
 def test_relationships_that_a_new_text_still_states_stay(client):

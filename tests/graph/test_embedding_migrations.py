@@ -30,7 +30,7 @@ def save_one_of_each(client):
     )
 
 
-@pytest.mark.parametrize("size", [384, 200])
+@pytest.mark.parametrize("size", [pytest.param(384, marks=pytest.mark.long), 200])
 def test_a_migration_and_going_back_to_the_previous_model(connect, size):
     client = connect()
     save_one_of_each(client)
@@ -118,6 +118,7 @@ def test_writes_during_a_migration_are_migrated_too(connect):
     assert failures == []
     assert [str(error) for error in refused if "another embedding model" not in str(error)] == []
     assert len(refused) == 1  # the client that does not have the model
+    model.pause = 0.0
     assert status.migrating_to is None
     name = client._engine.embeddings.current().vector_state.active.property_name
     new, texts = vectors(client, name), contents(client)
@@ -134,13 +135,14 @@ def test_searches_during_a_migration_use_a_single_model(connect):
     """The scores of each response are cosines of one model only."""
     client = connect()
     fill(client, 40)
-    old, model = client._engine.embeddings.newest, HashingModel(384, 4, pause=0.1)
+    old, model = client._engine.embeddings.newest, HashingModel(384, 4)
     texts = sorted(set(contents(client).values()))
     query = "Message 3.1 is about database backups"
     cosines = {
         "old": dict(zip(texts, old.embed(texts) @ old.embed_query(query), strict=True)),
         "new": {text: unit(model, text) @ unit(model, query) for text in texts},
     }
+    model.pause = 0.1
     ends, failures, responses = threading.Event(), [], []
 
     def search():
@@ -153,6 +155,8 @@ def test_searches_during_a_migration_use_a_single_model(connect):
     threads = [threading.Thread(target=search) for _ in range(3)]
     for thread in threads:
         thread.start()
+    while not responses and not failures:  # of the old model
+        time.sleep(0.05)
     client.configure_embedding_model(model, wait=True)
     count = len(responses)
     while len(responses) < count + 10:

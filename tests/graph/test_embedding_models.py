@@ -55,6 +55,7 @@ class Broken:
         return np.ones((len(texts), 8))
 
 
+@pytest.mark.usefixtures("impatient_migration")
 def test_invalid_models_are_refused(connect):
     client = connect()
     fill(client, 2)

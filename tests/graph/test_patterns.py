@@ -1,15 +1,12 @@
 """Types of entities of the caller's own, on a real server."""
 
 import re
-from contextlib import closing
 
 import pytest
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
 from mcp_context_persistence.kg import limits
-from mcp_context_persistence.kg.driver.graph import Graph
-from mcp_context_persistence.kg.schema import indexes, migrations
 
 REFERENCE = {
     "technology": [
@@ -267,22 +264,3 @@ def test_the_largest_allowed_patterns_are_accepted(client):
     )
     with pytest.raises(ValidationError, match="confidence"):
         client.configure_entity_patterns(TICKETS, confidence=1.5)
-
-
-def test_a_store_of_schema_version_2_gets_the_constraint(tmp_path):
-    from mcp_context_persistence.kg import local
-
-    with (
-        local.attach(tmp_path / "store") as server,
-        closing(Graph(server.bolt_url, (server.user, server.password))) as old,
-    ):
-        migrations.ensure_schema(old, vector_size=384)
-        with old.driver.session() as session:
-            session.run("DROP CONSTRAINT entity_patterns").consume()
-            session.run("MATCH (v:SchemaVersion) SET v.version = 2").consume()
-        with ContextPersistenceClient(
-            server.bolt_url, auth=(server.user, server.password)
-        ) as client:
-            assert migrations.read_schema_state(client._engine.graph).version == migrations.VERSION
-            assert "entity_patterns" in indexes.read_indexes(client._engine.graph)
-            assert client.configure_entity_patterns(TICKETS).version == 1

@@ -48,9 +48,10 @@ def test_the_librarys_own_client_works_with_asyncio(client, server, namespace):
     assert count_projections(client) == 0
 
 
-def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(tmp_path):
+def test_two_hundred_calls_from_four_threads_leave_no_projection_behind(managed_store, namespace):
     """On a managed server: if it ends under the load, the calls are repeated on its successor."""
-    with ContextPersistenceClient(f"local:{tmp_path / 'store'}") as client:
+    url = f"local:{managed_store.store}"
+    with ContextPersistenceClient(url, namespace=namespace) as client:
         fill(client, [(f"n{number}", f"n{number * 7 % 50}", 0.5) for number in range(50)])
         errors = []
         calls = [

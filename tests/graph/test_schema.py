@@ -101,11 +101,15 @@ def test_an_older_version_is_brought_up_to_date_by_openers_that_die_after_each_s
             one.message_id for one in again.search_hybrid("night train", "keyword").results
         }
         assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
+        again.save_document("book", "Backups run at night.")
+        found = again.search_hybrid("backups", "keyword").results
+        assert [result.id for result in found if result.type == "document"] == ["book"]
         again.save_conversation("d", [{"role": "user", "content": "We flew to VIENNA."}])
         assert again.query_knowledge_graph("VIENNA").entity_id == "Vienna"
 
 
-def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server):
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.long)])
+def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, server, times):
     graph, ended, failures = client._engine.graph, threading.Event(), []
 
     def write():
@@ -126,7 +130,7 @@ def test_a_client_goes_on_while_others_bring_the_database_up_to_date(client, ser
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(3):
+        for _ in range(times):
             make_old(graph, 4, vector_size=384)
             with closing(Graph(server.bolt_url, server.auth)) as opener:
                 migrations.ensure_schema(opener, vector_size=384)

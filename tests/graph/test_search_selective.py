@@ -2,11 +2,13 @@
 
 import threading
 import time
+import uuid
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.queries.search import hybrid_search, search_modes
 from mcp_context_persistence.queries.search.filters import read_filters
@@ -14,6 +16,7 @@ from mcp_context_persistence.queries.search.query_terms import extract_terms
 from mcp_context_persistence.queries.search.recipes import read_recipe
 from mcp_context_persistence.queries.search.request import SearchRequest
 from mcp_context_persistence.queries.search.retrieval import QueryVector
+from tests.conftest import RUN
 
 CONVERSATIONS, MESSAGES = 30, 100
 
@@ -50,10 +53,13 @@ def fill(client, *, conversations=CONVERSATIONS, towards=None):
         )
 
 
-@pytest.fixture
-def many(client):
-    fill(client)
-    return client
+@pytest.fixture(scope="module")
+def many(server):
+    """A client whose namespace has many messages; tests may add others."""
+    namespace = f"{RUN}{uuid.uuid4().hex[:12]}"
+    with ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace) as client:
+        fill(client)
+        yield client
 
 
 def build_search_context(client, seed=0):
@@ -232,4 +238,4 @@ def test_searches_beside_deletions_answer(client):
         )
 
     modes = ("hybrid", "semantic", "keyword", "graph")
-    Threads(seconds=8).run([*(lambda mode=mode: look(mode) for mode in modes), replace, delete])
+    Threads(seconds=4).run([*(lambda mode=mode: look(mode) for mode in modes), replace, delete])

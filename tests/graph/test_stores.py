@@ -16,22 +16,26 @@ from mcp_context_persistence.kg.errors import DatabaseError
 from mcp_context_persistence.kg.local.store import Store
 
 
-def test_saved_data_outlives_a_killed_server_and_the_client(tmp_path):
-    store = tmp_path / "store"
-    try:
-        with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
-            client.save_conversation(
-                "c", [{"role": "user", "content": "remember me"}], mode="knowledge"
-            )
-            os.kill(local.read_status(store).pid, signal.SIGKILL)
-            assert client.load_conversation_history("c").messages[0].content == "remember me"
-            client.save_conversation("d", [{"role": "user", "content": "after"}], mode="knowledge")
-            assert client.get_conversation_stats().stats.total_conversations == 2
-        local.stop(store)
-        with ContextPersistenceClient(f"local:{store}") as client:
-            assert client.load_conversation_history("d").total_messages == 1
-    finally:
-        local.stop(store, force=True)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store whose server the tests kill; the next test opens it with what is there."""
+    store = tmp_path_factory.mktemp("stores") / "store"
+    yield store
+    local.stop(store, force=True)
+
+
+def test_saved_data_outlives_a_killed_server_and_the_client(store):
+    with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
+        client.save_conversation(
+            "c", [{"role": "user", "content": "remember me"}], mode="knowledge"
+        )
+        os.kill(local.read_status(store).pid, signal.SIGKILL)
+        assert client.load_conversation_history("c").messages[0].content == "remember me"
+        client.save_conversation("d", [{"role": "user", "content": "after"}], mode="knowledge")
+        assert client.get_conversation_stats().stats.total_conversations == 2
+    local.stop(store)
+    with ContextPersistenceClient(f"local:{store}") as client:
+        assert client.load_conversation_history("d").total_messages == 1
 
 
 def test_memory_clients_share_a_server_but_no_data():
@@ -66,30 +70,28 @@ def listener(port):
     return sock, heard
 
 
-def test_a_foreign_server_on_the_old_port_gets_no_password(tmp_path):
-    store = tmp_path / "store"
-    try:
-        with ContextPersistenceClient(f"local:{store}", config={"deadline": 120.0}) as client:
-            client.save_conversation(
-                "c", [{"role": "user", "content": "remember me"}], mode="conversation"
-            )
-            address = client._engine.connection.attachment
-            assert address is not None
-            before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
-            state = Store(store).read_state()
-            os.kill(state.supervisor, signal.SIGKILL)
-            deadline = time.monotonic() + 30
-            while psutil.pid_exists(state.pid) and time.monotonic() < deadline:
-                time.sleep(0.05)
-            sock, heard = listener(port)
-            try:
-                assert client.load_conversation_history("c").messages[0].content == "remember me"
-            finally:
-                sock.close()
-            assert address.bolt_url != before
-            assert address.password.encode() not in b"".join(heard)
-    finally:
-        local.stop(store, force=True)
+def test_a_foreign_server_on_the_old_port_gets_no_password(store):
+    with ContextPersistenceClient(
+        f"local:{store}", namespace="foreign", config={"deadline": 120.0}
+    ) as client:
+        client.save_conversation(
+            "c", [{"role": "user", "content": "remember me"}], mode="conversation"
+        )
+        address = client._engine.connection.attachment
+        assert address is not None
+        before, port = address.bolt_url, int(address.bolt_url.rsplit(":", 1)[1])
+        state = Store(store).read_state()
+        os.kill(state.supervisor, signal.SIGKILL)
+        deadline = time.monotonic() + 30
+        while psutil.pid_exists(state.pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        sock, heard = listener(port)
+        try:
+            assert client.load_conversation_history("c").messages[0].content == "remember me"
+        finally:
+            sock.close()
+        assert address.bolt_url != before
+        assert address.password.encode() not in b"".join(heard)
 
 
 @pytest.mark.long

@@ -169,6 +169,9 @@ def test_the_memory_of_a_real_model_is_counted_and_freed(gliner_folder):
 
 
 @gliner
+@pytest.mark.parametrize(
+    "gliner_folder", ["bert", pytest.param("deberta-v2", marks=pytest.mark.long)], indirect=True
+)
 def test_the_network_is_not_used(gliner_folder):
     done = subprocess.run(
         [sys.executable, "-c", ALONE, gliner_folder],
