@@ -64,7 +64,6 @@ MANAGED_BENCHES = {
     "bench.datasets.load": [DATA, "--sets", "locomo", "--kill-after", "1"],
     "bench.peers": [DATA, "--peer", "ours"],
 }
-LONG_BENCHES = {"bench.datasets.load", "bench.speed.memory_usage"}
 RESULTS = {
     "bench": "speed.json",
     "bench.speed.scale": "scale.json",
@@ -181,13 +180,7 @@ def test_benches_run_without_a_server(
     check_results(module, results)
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        pytest.param(module, marks=pytest.mark.long if module in LONG_BENCHES else ())
-        for module in MANAGED_BENCHES
-    ],
-)
+@pytest.mark.parametrize("module", MANAGED_BENCHES)
 def test_benches_run_on_servers_of_their_own(
     module: str, data: Path, results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

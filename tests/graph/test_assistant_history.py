@@ -16,7 +16,7 @@ from mcp_context_persistence import ContextPersistenceClient
 from tests.conftest import RUN
 from tests.graph.conversations import find_words, normalize
 
-DAYS, TURNS, FEW_TURNS = 10, 100, 20
+DAYS, TURNS, FEW_TURNS = 10, 200, 20
 START = datetime(2026, 3, 1, 9, tzinfo=UTC)
 # What a user says, by topic; the later of two instructions of a topic supersedes the earlier one.
 SAYINGS = {

@@ -149,7 +149,6 @@ def test_what_one_door_saves_the_other_finds_and_only_with_its_key(composition, 
             check_problem(client.post("/mcp", json={}), 401, "unauthorized")
 
 
-@pytest.mark.long  # below, it holds while replicas are killed
 def test_the_contract_of_the_doors_holds(composition, namespace):
     key, read_key = (composition.create_key(namespace, *scopes) for scopes in (SCOPES, ("read",)))
     url = find_url(composition.find_container())
