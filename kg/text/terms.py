@@ -218,7 +218,7 @@ def _split_compound(compound: str) -> Iterator[Token]:
         if len(words) > 1 and words[-1].lower() in _CONTRACTIONS and words[0][-1:].lower() != "n":
             words = words[:-1]
         if len(words) > 1:
-            joined = "".join(words)[:LONGEST_TERM]
+            joined = "_".join(_split_segment("".join(words)))[:LONGEST_TERM]
             yield Token(joined, is_word=joined.isalpha(), role="whole")
         for word in words:
             if len(words) == 1 or word.lower() not in _CONTRACTIONS:

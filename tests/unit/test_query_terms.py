@@ -133,3 +133,8 @@ def test_groups_are_required() -> None:
         == f"+facets:({build_token('namespace', 'n')})^0 "
         "+facets:(1 2)^0 +facets:(3)^0 +terms:(cat)"
     )
+
+
+@pytest.mark.parametrize("text", ["O'Neil-Smith", "ONeil-Smith", "o’neil-smith"])
+def test_a_name_with_an_apostrophe_and_a_hyphen_is_one_term(text: str) -> None:
+    assert extract_terms(text).index_terms[0] == "oneil_smith"
