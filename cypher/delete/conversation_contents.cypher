@@ -1,6 +1,6 @@
 // Lock a conversation, and list what belongs to it.
 // Columns: messages (list of maps id, bytes; the last message first), decision_ids (list of
-// strings). No row: the conversation does not exist.
+// strings), is_marked (boolean: its deletion was begun). No row: the conversation does not exist.
 :param batch => {namespace: "default", id: "conv-123"}
 MATCH (c:Conversation {namespace: $batch.namespace, id: $batch.id})
 SET c.updated_ms = c.updated_ms
@@ -10,4 +10,5 @@ CALL (c) {
   WITH m ORDER BY m.position DESC
   RETURN collect(m {.id, bytes: coalesce(m.bytes, 0) + size(coalesce(m.metadata, ''))}) AS messages
 }
-RETURN messages, COLLECT { MATCH (c)-[:HAS_DECISION]->(d:Decision) RETURN d.id } AS decision_ids;
+RETURN messages, COLLECT { MATCH (c)-[:HAS_DECISION]->(d:Decision) RETURN d.id } AS decision_ids,
+  c.revision IS NULL AS is_marked;

@@ -1,7 +1,7 @@
 // Delete some nodes of a namespace, in one transaction. Conversations are marked first, by
 // `delete/mark_conversations`, so that none looks whole. What belongs to a conversation is deleted
 // before it: a relationship takes as much memory of a transaction as a node, and a conversation may
-// have 100,000. If the deletion is interrupted, a save completes that of its conversation, and finds
+// have 100,000. A document counts for 20 nodes, because its passages go with it. If the deletion is interrupted, a save completes that of its conversation, and finds
 // passages, instructions and decisions only with their message or conversation. A document is
 // deleted together with its passages, and an entity with the merges into it.
 // What belongs to a conversation that a writer has saved meanwhile stays. The caller marks and
@@ -24,7 +24,7 @@ CALL () {
   WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_DECISION]-(c:Conversation) WHERE c.revision IS NOT NULL }
   RETURN n
   UNION ALL
-  MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n
+  MATCH (n:Document {namespace: $batch.namespace}) WHERE n.id IS NOT NULL RETURN n LIMIT 1 + $batch.limit / 20
   UNION ALL
   MATCH (n:Chunk {namespace: $batch.namespace})
   WHERE n.id IS NOT NULL AND NOT EXISTS { (n)<-[:HAS_CHUNK]-(:Document) }

@@ -30,7 +30,7 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
 _LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
-_LIST_SIGNS = frozenset({",", "and", "or", "&", "/", "from", "to"})
+_ENDS_OF_PARTS = (_LIST_MARKS | {"|", "·", ":"}) - {"+"}
 _WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
 _PARENTHESIS_TOKENS, _ROLE_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 4, 3, 10
 _WORDS_OF_FORMER_ROLES = get_modality_words("former") | {"ex", "retired", "late"}
@@ -145,7 +145,7 @@ class _LayoutReader:
     def read_affiliations(self) -> Iterator[tuple[int, int, str, int, str]]:
         """Yield whom the person works for with whom a line begins: "- Kim Sol – Haneul, Daegu".
 
-        After a comma, nothing but a place may follow the organization.
+        Nothing but a place may follow the organization.
         """
         for line in _split_lines(self._parsed):
             first = line.first
@@ -159,25 +159,30 @@ class _LayoutReader:
             if kinds != ("person", "organization") or word not in _SEPARATORS:
                 continue
             rest = self._parsed.words[end : line.end]
-            is_alone = not rest or (rest[0] == "," and self._is_place(end + 1, line.end))
-            if is_alone or word not in {",", "/"}:
+            if not rest or (rest[0] == "," and self._is_place(end + 1, line.end)):
                 ends = self._mention_at[first], self._mention_at[separator + 1]
                 yield separator + 1, ends[0], "works_for", ends[1], _SIGNATURE_RULE
 
     def read_places(self) -> Iterator[tuple[int, int, str, int, str]]:
-        """Yield where an organization is: "Sporthalle Nord, Kiel", but not in a list of names."""
-        words = self._parsed.words
-        for comma in range(1, len(words) - 1):
-            source, target = self._mention_at[comma - 1], self._mention_at[comma + 1]
-            if words[comma] != "," or source < 0 or target < 0:
-                continue
-            kinds = (self._get_kind(comma - 1), self._get_kind(comma + 1))
-            end, first = self._skip_name(comma + 1), comma - 1
-            while first > 0 and self._mention_at[first - 1] == source:
-                first -= 1
-            adjacent = {*words[max(0, first - 1) : first], *words[end : end + 1]}
-            if kinds == ("organization", "location") and adjacent.isdisjoint(_LIST_SIGNS):
-                yield comma + 1, source, "located_in", target, _SIGNATURE_RULE
+        """Yield where an organization is that has a line or a part of it: "Sporthalle Nord, Kiel".
+
+        In a sentence, what is before and after a comma may belong to different clauses.
+        """
+        for line in _split_lines(self._parsed):
+            begin = line.first
+            for token in range(line.first, line.end):
+                if self._parsed.words[token] in _ENDS_OF_PARTS:
+                    begin = token + 1
+            comma = self._skip_name(begin)
+            if (
+                begin < line.end
+                and comma < line.end
+                and self._parsed.words[comma] == ","
+                and self._get_kind(begin) == "organization"
+                and self._is_place(comma + 1, line.end)
+            ):
+                ends = self._mention_at[begin], self._mention_at[comma + 1]
+                yield comma + 1, ends[0], "located_in", ends[1], _SIGNATURE_RULE
 
     def _skip_name(self, token: int) -> int:
         """Return the token after the name at a token, or the token itself where there is none."""

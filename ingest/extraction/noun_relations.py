@@ -73,6 +73,10 @@ class NounRelationReader(ClauseReader):
             is_plausible = source_type not in {"person", "organization"}
         elif kind == "stored_in":
             is_plausible = target_type in SOFTWARE_TYPES
+        elif kind == "works_with":
+            is_plausible = types <= {"person", "organization"}
+        elif kind == "organizes":
+            is_plausible = target_type not in SOFTWARE_TYPES
         elif kind == "runs_on":
             is_plausible = source_type not in {"person", "organization"}
         elif kind == "extends":

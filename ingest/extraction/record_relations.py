@@ -25,6 +25,9 @@ _BETWEEN_NAMES = re.compile(r"[\s*_`\"'”’)\]]*(?:[,;/&+·•]|\band\b)[\s*_`
 _DOUBTS = get_modality_words("former") | frozenset(
     {"?", "ex", "no", "none", "not", "maybe", "planned", "tbd", "was", "until", "unknown"}
 )
+# What may follow a name without saying that it is no fact: "Ines Falk, brewmaster", "Python 3.12".
+_AFTER_NAMES = re.compile(r"[\s*_`\"'”’)\].;]*(?:v?\d[\w.]*|,(?: [\w.+-]+){1,3})?[\s*_`.]*")
+_NAME_KEYS = frozenset({"name", "full name"})
 _MARKS_OF_TITLES = " \t#*_`=-:[]"
 _WORD = re.compile(r"\w+|\?")
 _EVIDENCE_CHARACTERS = 500
@@ -80,7 +83,7 @@ def find_record_relations(text: str, mentions: Sequence[Mention]) -> Iterator[Re
 
 
 def _find_records(text: str, names: Sequence[Mention]) -> Iterator[list[_Field]]:
-    record: list[_Field] = []
+    record, keys = list[_Field](), set[str]()
     for match in _LINE.finditer(text):
         field = _Field(match.start(), match.end(), match["key"].strip().lower(), [])
         position = match.start("value")
@@ -92,11 +95,15 @@ def _find_records(text: str, names: Sequence[Mention]) -> Iterator[list[_Field]]
             field.names.append(names[index])
             position = names[index].end
             index += 1
-        if record and text[record[-1].end : field.start] != "\n":
+        if not _AFTER_NAMES.fullmatch(text, position, match.end()):
+            field.names.clear()
+        is_next = field.key in _NAME_KEYS or field.key in keys
+        if record and (is_next or text[record[-1].end : field.start] != "\n"):
             if len(record) > 1:
                 yield record
-            record = []
+            record, keys = [], set()
         record.append(field)
+        keys.add(field.key)
     if len(record) > 1:
         yield record
 
@@ -142,8 +149,9 @@ def _build_relation(
     source, target = reversed(ends) if meaning.is_reversed else ends
     begin = min(start, subject.start)
     line_end = text.find("\n", subject.start)
-    title = text[begin : line_end if line_end >= 0 else None]
-    evidence = " ".join(f"{title.strip()} {text[field.start : field.end].strip()}".split())
+    line_end = min(line_end if line_end >= 0 else len(text), begin + _EVIDENCE_CHARACTERS)
+    line = text[field.start : min(field.end, field.start + _EVIDENCE_CHARACTERS)]
+    evidence = " ".join(f"{text[begin:line_end]} {line}".split())
     return Relation(
         source=source,
         type=meaning.relation,

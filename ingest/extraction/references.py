@@ -175,25 +175,27 @@ class ReferenceReader(DependencyGrammar):
     def find_antecedent_of_object(self, pronoun: int, *, is_person: bool) -> int:
         """Return the mention that "him" or "it" refers to where it is the object of a verb, or -1.
 
-        It is the nearest earlier subject or object of that kind of another verb of the sentence,
-        else the subject of the previous sentence, but never the subject of the same verb.
+        "It" is the nearest earlier subject or object of another verb of the sentence, else the
+        subject of the previous sentence; "him" the only person among them. Where such a pronoun is
+        before, both refer to the same. It is never the subject of the same verb.
         """
         verb = self.parsed.heads[pronoun]
         first = next((begin for begin, end in self.parsed.sentences if begin <= pronoun < end), 0)
+        candidates: dict[str, int] = {}
         for token in range(pronoun - 1, first - 1, -1):
             if self.parsed.deps[token] not in _LABELS_OF_ANTECEDENTS:
                 continue
             word, mention = self.parsed.lowers[token], self.find_mention(token)
-            is_pronoun = word in PERSONAL_PRONOUNS if is_person else word == "it"
-            is_of_kind = mention >= 0 and self._is_antecedent(mention, is_person=is_person)
-            if self.parsed.heads[token] == verb:
-                if is_pronoun:
-                    return -1
-            elif is_pronoun:
-                return self.find_antecedent(token, is_person=is_person)
-            elif is_of_kind:
-                return mention
-        return self._last_person if is_person else self._last_object
+            if word in PERSONAL_PRONOUNS if is_person else word == "it":
+                is_own = self.parsed.heads[token] == verb
+                return -1 if is_own else self.find_antecedent(token, is_person=is_person)
+            is_other = self.parsed.heads[token] != verb
+            if mention >= 0 and is_other and self._is_antecedent(mention, is_person=is_person):
+                span = self.spans[mention]
+                candidates.setdefault(self.parsed.text[span.start : span.end], mention)
+        if is_person and len(candidates) != 1:
+            return -1
+        return next(iter(candidates.values()), self._last_object)
 
     def _is_antecedent(self, mention: int, *, is_person: bool) -> bool:
         kind = self.spans[mention].type

@@ -25,7 +25,7 @@ from mcp_context_persistence.ingest.extraction.results import (
     ParsedText,
     RelationCandidate,
 )
-from mcp_context_persistence.ingest.extraction.verb_phrases import ACTING_TYPES, VerbPhraseReader
+from mcp_context_persistence.ingest.extraction.verb_phrases import VerbPhraseReader
 
 _PASSIVE_RULE = "parse:passive"
 _PURPOSE_RULE = "parse:purpose"
@@ -199,18 +199,11 @@ class RelationReader(VerbPhraseReader):
             kind, rule = "related_to", _UNTYPED_RULE
         if lemma == "join" and _CLUB.search(self.get_text(target)):
             kind = "member_of"
+        if (kind, preposition) == ("uses", "with") and self.spans[target].type == "person":
+            kind = "works_with"
         for subject in subjects:
             if self.is_plausible(subject, kind, target):
-                yield subject, self._read_company(subject, preposition, kind, target), target, rule
-
-    def _read_company(self, subject: int, preposition: str, kind: str, target: int) -> str:
-        """Return "works_with" for what people do with people: "Ines works with Tomas"."""
-        types = {self.spans[subject].type, self.spans[target].type}
-        return (
-            "works_with"
-            if (kind, preposition) == ("uses", "with") and types <= ACTING_TYPES
-            else kind
-        )
+                yield subject, kind, target, rule
 
     def get_text(self, mention: int) -> str:
         """Return the words of a mention."""

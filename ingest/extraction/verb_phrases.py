@@ -55,7 +55,7 @@ _VERBS = frozenset(
 )
 _TOOL_TYPES = frozenset({"technology", "library", "language"})
 _LENT_TYPES = frozenset({"product", "technology"})
-ACTING_TYPES = frozenset({"person", "organization"})
+_ACTING_TYPES = frozenset({"person", "organization"})
 _PAIR = 2
 
 
@@ -83,7 +83,7 @@ class VerbPhraseReader(NounRelationReader):
             yield from self._read_reciprocal(verb, subjects)
         elif word in _VERBS_OF_LENDING:
             yield from self._read_lending(verb, nouns)
-        actors = [mention for mention in subjects if self.spans[mention].type in ACTING_TYPES]
+        actors = [mention for mention in subjects if self.spans[mention].type in _ACTING_TYPES]
         for noun in nouns:
             if not self.modality.has_negation(noun):
                 yield from self._read_object(verb, noun, actors)
@@ -152,7 +152,7 @@ class VerbPhraseReader(NounRelationReader):
             if self.parsed.deps[child] != "prep" or self.parsed.lowers[child] != "with":
                 continue
             for partner, _ in self.find_prepositional_objects(child):
-                if self.spans[partner].type in ACTING_TYPES:
+                if self.spans[partner].type in _ACTING_TYPES:
                     yield from (
                         (actor, "works_with", partner, _PHRASE_RULE)
                         for actor in actors
@@ -219,5 +219,5 @@ class VerbPhraseReader(NounRelationReader):
             self.parsed.lowers[child] in {"with", "for", "by"}
             for child in self.parsed.children[verb]
         )
-        if len(types) == 1 and types <= ACTING_TYPES and not is_elsewhere:
+        if len(types) == 1 and types <= _ACTING_TYPES and not is_elsewhere:
             yield subjects[0], kind, subjects[1], _PHRASE_RULE

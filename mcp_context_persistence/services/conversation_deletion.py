@@ -20,8 +20,20 @@ class _ConversationDeletion:
     next deletion goes on.
     """
 
-    def __init__(self, engine: Engine, conversation_id: str, *, dry_run: bool) -> None:
+    def __init__(
+        self, engine: Engine, conversation_id: str, *, dry_run: bool, goes_on: bool = False
+    ) -> None:
+        """Keep the conversation.
+
+        Args:
+            engine: Gives the graph.
+            conversation_id: The conversation.
+            dry_run: Whether to only count.
+            goes_on: Whether only a deletion that was begun is completed. A conversation that
+                another client has completed and saved again meanwhile stays.
+        """
         self._engine, self._conversation_id, self._dry_run = engine, conversation_id, dry_run
+        self._goes_on = goes_on
         self._is_complete = False
 
     def run(self) -> Removal:
@@ -40,12 +52,13 @@ class _ConversationDeletion:
         namespace, conversation_id = self._engine.namespace, self._conversation_id
         rows = run(statements.lock_conversation(namespace, conversation_id))
         self._is_complete = True
-        if not rows:
+        if not rows or (self._goes_on and not rows[0]["is_marked"]):
             return Removal()
         messages = rows[0]["messages"]
         # A preview keeps the messages' texts, which take most of the memory.
         chunk = list(messages) if self._dry_run else _take_chunk(messages)
         self._is_complete = len(chunk) == len(messages)
+        self._goes_on = not self._dry_run  # From here on, it is marked.
         instructions = 0
         if not self._is_complete:
             marked = run(statements.mark_conversation(namespace, conversation_id))
@@ -90,5 +103,5 @@ def complete_deletion(engine: Engine, conversation_id: str) -> bool:
     """Complete the deletion of a conversation that was begun and interrupted; return if it was."""
     if not engine.graph.run(statements.find_marked_conversation(engine.namespace, conversation_id)):
         return False
-    _ConversationDeletion(engine, conversation_id, dry_run=False).run()
+    _ConversationDeletion(engine, conversation_id, dry_run=False, goes_on=True).run()
     return True

@@ -5,8 +5,10 @@ from contextlib import suppress
 
 import pytest
 
+from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError
 from mcp_context_persistence.kg import limits
+from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.services import conversation_deletion
 from mcp_context_persistence.services.deletion import run_deletion
 from tests.graph.conversations import dump, normalize
@@ -152,3 +154,31 @@ def test_no_call_finds_what_is_left_of_a_conversation(client, connect, namespace
         total[name] += count
     assert total == preview.deleted.model_dump()
     assert dump(client) == ([], [])
+
+
+@pytest.mark.parametrize("save", ["append_messages", "save_decision"])
+def test_what_another_client_saves_after_it_completed_the_deletion_stays(
+    client, server, namespace, monkeypatch, save
+):
+    """Both find the mark; the other one is the first to complete the deletion, and to save."""
+    other = ContextPersistenceClient(server.bolt_url, auth=server.auth, namespace=namespace)
+    graph = client._engine.graph
+    save_talk(client)
+    graph.run(statements.mark_conversation(client._engine.namespace, "talk"))
+    run = graph.run
+
+    def save_meanwhile(statement, **options):
+        rows = run(statement, **options)
+        if statement.name == "delete/marked_conversation" and rows:
+            monkeypatch.setattr(graph, "run", run)
+            other.save_conversation("talk", [{"id": "new", "role": "user", "content": "Hi."}])
+        return rows
+
+    monkeypatch.setattr(graph, "run", save_meanwhile)
+    if save == "append_messages":
+        client.append_messages("talk", [{"id": "own", "role": "user", "content": "Hello."}])
+    else:
+        client.save_decision("talk", "design", "Redis", "fast")
+    with other:
+        messages = other.load_conversation_history("talk").messages
+    assert messages[0].content == "Hi."
