@@ -21,13 +21,12 @@ from collections.abc import Callable
 from typing import Any
 
 from mcp_context_persistence.kg import thread_start
+from mcp_context_persistence.kg.system_errors import OWN_PACKAGE
 
 FORK_SECONDS = 60.0  # that a fork waits for all imports
 # Called before the wait for imports, because what they wait for may import packages, too. Each gets
 # the seconds that are left.
 waits_before_fork: list[Callable[[float], None]] = []
-
-OWN_PACKAGE = __name__.partition(".")[0]
 
 # Python's locks of modules, which have no public name: weak references by names of modules. Where
 # Python lacks them, a fork does not wait for imports.
