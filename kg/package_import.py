@@ -8,23 +8,29 @@ A fork waits for what other threads import. Otherwise the child would have half 
 nobody releases: it would wait without an end as soon as it imports the module, too.
 """
 
+import concurrent.futures.thread  # noqa: F401 - see at the registration below
 import importlib
 import importlib.util
+import logging  # noqa: F401 - see at the registration below
 import os
 import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from mcp_context_persistence.kg import thread_start
+from mcp_context_persistence.kg.system_errors import OWN_PACKAGE
 
-FORK_SECONDS = 60.0  # that a fork waits for an import
+FORK_SECONDS = 60.0  # that a fork waits for all imports
+# Called before the wait for imports, because what they wait for may import packages, too. Each gets
+# the seconds that are left.
+waits_before_fork: list[Callable[[float], None]] = []
 
-OWN_PACKAGE = __name__.partition(".")[0]
-
-# Python's locks of modules, which have no public name: weak references by names of modules.
-_module_locks: dict[str, Any] = vars(sys.modules["importlib._bootstrap"])["_module_locks"]
+# Python's locks of modules, which have no public name: weak references by names of modules. Where
+# Python lacks them, a fork does not wait for imports.
+_module_locks: dict[str, Any] = getattr(sys.modules["importlib._bootstrap"], "_module_locks", {})
 _running: list[str] = []  # packages that are being imported
 
 
@@ -98,6 +104,8 @@ def _import_module(name: str) -> None:
 def _wait_before_fork() -> None:
     """Wait while other threads import a module of this library, or a package for it."""
     end = time.monotonic() + FORK_SECONDS
+    for wait in waits_before_fork:
+        wait(max(end - time.monotonic(), 0.0))
     while _do_others_import() and time.monotonic() < end:
         time.sleep(0.01)
 
@@ -113,5 +121,7 @@ def _do_others_import() -> bool:
     return False
 
 
+# What is registered last runs first. `logging` and `concurrent.futures.thread` take locks before a
+# fork, which an import on another thread may need. They are imported above, so this wait is first.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_wait_before_fork)

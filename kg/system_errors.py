@@ -50,7 +50,8 @@ def translated_system_errors(
     try:
         yield
     except ImportError as error:
-        if (error.name or "").partition(".")[0] != OWN_PACKAGE:
+        is_missing = isinstance(error, ModuleNotFoundError)  # another thread cannot cause that
+        if is_missing or (error.name or "").partition(".")[0] != OWN_PACKAGE:
             raise
         # The module's import failed in another thread, for which this one had waited.
         raise error_type(_INCOMPLETE, retryable=True) from error

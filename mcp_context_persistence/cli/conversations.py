@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -67,7 +67,7 @@ def _save_all(
 ) -> int:
     saved = failed = code = 0
     for group in _group(objects):
-        if not saved + failed and any(_is_exported(item) for _, item in group):
+        if not saved + failed and _is_export(group):
             raise InputError(
                 "these are lines of export; read them with: context-persistence ingest"
             )
@@ -112,8 +112,15 @@ def _group(objects: Iterator[tuple[str, Any]]) -> Iterator[list[tuple[str, Any]]
         yield group
 
 
-def _is_exported(item: Any) -> bool:
-    return isinstance(item, dict) and "kind" in item
+def _is_export(group: list[tuple[str, Any]]) -> bool:
+    """Return whether all objects are such as `export` writes; a conversation may have a `kind`."""
+    from mcp_context_persistence.responses import transfer  # noqa: PLC0415 - slow to import
+
+    kinds = [model.model_fields["kind"].default for model in get_args(transfer.ExportedItem)]
+    objects = [item for _, item in group if not isinstance(item, ValidationError)]
+    return bool(objects) and all(
+        isinstance(item, dict) and item.get("kind") in kinds for item in objects
+    )
 
 
 def _has_messages(item: Any) -> bool:

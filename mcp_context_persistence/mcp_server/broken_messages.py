@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from mcp_context_persistence.kg.json_objects import has_doubled_key
 
 NOT_JSON = (
-    "the message is not valid JSON: it has half of a surrogate pair, or too many levels; "
-    "send it again without them"
+    "the message is not valid JSON, or it has half of a surrogate pair or too many levels; "
+    "mend it, then send it again"
 )
 NOT_UTF8 = "the message is not in UTF-8"
 NOT_A_REQUEST = "the message is not a request of JSON-RPC 2.0; batches are not supported"

@@ -6,18 +6,16 @@ loads the spaCy model too. An error is left to the call that needs the model.
 """
 
 import logging
-import os
 import threading
+import time
 import weakref
 
-from mcp_context_persistence.kg import thread_start
+from mcp_context_persistence.kg import package_import, thread_start
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 from mcp_context_persistence.kg.fork_safety import renew_locks_in_children
 from mcp_context_persistence.kg.progress import ReportProgress
 from mcp_context_persistence.runtime.config.settings import Config
 from mcp_context_persistence.runtime.language_models import shared_embedder, shared_extractor
-
-FORK_SECONDS = 60.0  # that a fork waits for the thread, which may be within an import
 
 log = logging.getLogger(__name__)
 
@@ -118,11 +116,11 @@ class ModelPreload:
 _preloads: "weakref.WeakSet[ModelPreload]" = weakref.WeakSet()
 
 
-def _wait_before_fork() -> None:
+def _wait_before_fork(seconds: float) -> None:
     """Wait for the threads: a child would inherit the locks of what they import."""
+    end = time.monotonic() + seconds
     for preload in list(_preloads):
-        preload.wait(FORK_SECONDS)
+        preload.wait(max(end - time.monotonic(), 0.0))
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_before_fork)
+package_import.waits_before_fork.append(_wait_before_fork)

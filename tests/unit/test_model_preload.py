@@ -1,6 +1,9 @@
+import importlib
 import io
+import os
 import sys
 import threading
+import time
 
 import pytest
 
@@ -10,6 +13,9 @@ from mcp_context_persistence.runtime.config.settings import load_config
 from mcp_context_persistence.runtime.model_preload import ModelPreload
 from mcp_context_persistence.runtime.progress_lines import ProgressLines, print_downloads
 from mcp_context_persistence.services.batch_pipeline import report_progress
+from tests.unit.children import in_child
+
+IMPORTS = "mcp_context_persistence.kg.package_import"  # by name, as the tests replace its parts
 
 
 class Model:
@@ -134,3 +140,40 @@ def test_the_thread_ends_where_its_start_is_interrupted(models, monkeypatch):
     preload.close()
     threads[0].join(10)
     assert not threads[0].is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="LOUD: Windows has no fork")
+def test_a_fork_waits_for_an_import_that_begins_while_it_waits_for_the_models(
+    models, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "late_part.py").write_text("import time\ntime.sleep(0.5)\nis_whole = True\n")
+    monkeypatch.setattr(f"{IMPORTS}.OWN_PACKAGE", "late_part")
+    others = []
+
+    def load(_):
+        time.sleep(0.3)  # the fork waits by now
+        others.append(threading.Thread(target=importlib.import_module, args=("late_part",)))
+        others[0].start()
+        while "late_part" not in sys.modules:
+            time.sleep(0.01)
+
+    monkeypatch.setattr(models[0], "load", load)
+    preload = ModelPreload(load_config({}), None)
+    preload.start()
+    preload.finish_opening()
+    assert in_child(lambda: importlib.import_module("late_part").is_whole)
+    others[0].join()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="LOUD: Windows has no fork")
+def test_all_waits_before_a_fork_have_one_deadline(monkeypatch):
+    seconds = []
+
+    def wait(left):
+        seconds.append(left)
+        time.sleep(0.1)
+
+    monkeypatch.setattr(f"{IMPORTS}.waits_before_fork", [wait, wait])
+    assert in_child(lambda: True)
+    assert seconds[1] + 0.1 <= seconds[0] <= 60

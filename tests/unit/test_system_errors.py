@@ -39,3 +39,8 @@ def test_an_import_that_fails_in_another_thread_is_a_retryable_error(tmp_path, m
 def test_the_import_error_of_another_library_stays_as_it_is():
     with pytest.raises(ImportError), translated_system_errors():
         import no_such_library  # type: ignore[import-not-found]  # noqa: F401
+
+
+def test_the_error_of_a_missing_module_of_this_library_stays_as_it_is():
+    with pytest.raises(ModuleNotFoundError), translated_system_errors():
+        importlib.import_module("mcp_context_persistence.no_such_part")
