@@ -4,8 +4,9 @@ Some packages of compiled code, such as torch, pandas and ONNX Runtime, can be i
 process: after half an import they are unusable until it ends. Some raise an `ImportError` instead
 of the interrupt. Python interrupts its main thread alone, so another thread imports them.
 
-A fork waits for what other threads import. Otherwise the child would have half a module, whose lock
-nobody releases: it would wait without an end as soon as it imports the module, too.
+A fork waits while another thread imports a module of this library, or a package by
+`import_package`. Otherwise, the child would inherit a lock that no thread releases, and its own
+import of that module would never end.
 """
 
 import concurrent.futures.thread  # noqa: F401 - see at the registration below
@@ -23,7 +24,7 @@ from typing import Any
 from mcp_context_persistence.kg import thread_start
 from mcp_context_persistence.kg.system_errors import OWN_PACKAGE
 
-FORK_SECONDS = 60.0  # that a fork waits for all imports
+FORK_SECONDS = 60.0  # the longest wait of a fork, for models and imports together
 # Called before the wait for imports, because what they wait for may import packages, too. Each gets
 # the seconds that are left.
 waits_before_fork: list[Callable[[float], None]] = []

@@ -21,7 +21,9 @@ _EXHAUSTED = {
     errno.ENOMEM: _MEMORY,
     errno.ENOBUFS: _MEMORY,
 }
-_INCOMPLETE = "a part of this library could not be imported, perhaps by another thread; call again"
+_INCOMPLETE = (
+    "the import of a module of this library failed, probably in another thread; call again"
+)
 OWN_PACKAGE = __name__.partition(".")[0]
 NO_THREAD = _EXHAUSTED[errno.EAGAIN]
 
@@ -50,10 +52,11 @@ def translated_system_errors(
     try:
         yield
     except ImportError as error:
-        is_missing = isinstance(error, ModuleNotFoundError)  # another thread cannot cause that
+        # Another thread cannot make a module missing.
+        is_missing = isinstance(error, ModuleNotFoundError)
         if is_missing or (error.name or "").partition(".")[0] != OWN_PACKAGE:
             raise
-        # The module's import failed in another thread, for which this one had waited.
+        # Probably, this thread waited for another thread's import of the module, which failed.
         raise error_type(_INCOMPLETE, retryable=True) from error
     except SYSTEM_ERRORS as error:
         if text := describe_exhaustion(error):

@@ -1,7 +1,8 @@
 // Delete some nodes of a namespace, in one transaction. Conversations are marked first, by
 // `delete/mark_conversations`, so that none looks whole. What belongs to a conversation is deleted
 // before it: a relationship takes as much memory of a transaction as a node, and a conversation may
-// have 100,000. A document counts for 20 nodes, because its passages go with it. If the deletion is interrupted, a save completes that of its conversation, and finds
+// have 100,000. At most 1 + limit / 20 documents are chosen, because
+// their passages are deleted with them. If the deletion is interrupted, a save completes that of its conversation, and finds
 // passages, instructions and decisions only with their message or conversation. A document is
 // deleted together with its passages, and an entity with the merges into it.
 // What belongs to a conversation that a writer has saved meanwhile stays. The caller marks and

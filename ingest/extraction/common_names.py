@@ -26,7 +26,7 @@ _PEOPLE = ("Anna", "Peter", "Maria", "David", "Sarah", "Thomas", "Laura", "Marti
 _QUOTES = frozenset({"`", '"', "“", "”", "‘", "’", "*", "_", "``", "''"})
 _LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
 _KIN = get_words("kin_nouns")
-_NAMES = 2  # a sentence with fewer has no relation
+_MIN_NAMES = 2  # Sentences with fewer names are not parsed again.
 
 
 class PlainSentence(NamedTuple):
@@ -58,7 +58,7 @@ def replace_names(
 ) -> list[PlainSentence]:
     """Return sentences with at least two names, with common names instead.
 
-    Those of which the parse states a relation are left out: the parser has understood them.
+    A sentence is left out if its first parse states a relation.
 
     Args:
         parsed: The text.
@@ -70,7 +70,7 @@ def replace_names(
     sentences = {
         index: (start, end)
         for index, (start, end) in enumerate(parsed.sentences)
-        if end - start <= SENTENCE_TOKENS and len({*mention_at[start:end]} - {-1}) >= _NAMES
+        if end - start <= SENTENCE_TOKENS and len({*mention_at[start:end]} - {-1}) >= _MIN_NAMES
     }
     if not sentences:
         return []

@@ -30,7 +30,7 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
 _LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
-_ENDS_OF_PARTS = (_LIST_MARKS | {"|", "·", ":"}) - {"+"}
+_PART_SEPARATORS = (_LIST_MARKS | {"|", "·", ":"}) - {"+"}
 _WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
 _PARENTHESIS_TOKENS, _ROLE_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 4, 3, 10
 _WORDS_OF_FORMER_ROLES = get_modality_words("former") | {"ex", "retired", "late"}
@@ -143,7 +143,7 @@ class _LayoutReader:
             yield from self._read_card(lines[index : index + _SIGNATURE_LINES], is_card=is_signed)
 
     def read_affiliations(self) -> Iterator[tuple[int, int, str, int, str]]:
-        """Yield whom the person works for with whom a line begins: "- Kim Sol – Haneul, Daegu".
+        """Yield the employer of a person who begins a line: "- Kim Sol – Haneul, Daegu".
 
         Nothing but a place may follow the organization.
         """
@@ -164,14 +164,15 @@ class _LayoutReader:
                 yield separator + 1, ends[0], "works_for", ends[1], _SIGNATURE_RULE
 
     def read_places(self) -> Iterator[tuple[int, int, str, int, str]]:
-        """Yield where an organization is that has a line or a part of it: "Sporthalle Nord, Kiel".
+        """Yield the place of an organization that begins a part of a line: "Sporthalle Nord, Kiel".
 
-        In a sentence, what is before and after a comma may belong to different clauses.
+        Nothing may follow the place. Inside a sentence, what is before and after a comma may belong
+        to different clauses.
         """
         for line in _split_lines(self._parsed):
             begin = line.first
             for token in range(line.first, line.end):
-                if self._parsed.words[token] in _ENDS_OF_PARTS:
+                if self._parsed.words[token] in _PART_SEPARATORS:
                     begin = token + 1
             comma = self._skip_name(begin)
             if (

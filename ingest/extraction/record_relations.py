@@ -25,7 +25,7 @@ _BETWEEN_NAMES = re.compile(r"[\s*_`\"'”’)\]]*(?:[,;/&+·•]|\band\b)[\s*_`
 _DOUBTS = get_modality_words("former") | frozenset(
     {"?", "ex", "no", "none", "not", "maybe", "planned", "tbd", "was", "until", "unknown"}
 )
-# What may follow a name without saying that it is no fact: "Ines Falk, brewmaster", "Python 3.12".
+# Text that may follow a name and does not make the field doubtful: "Ines Falk, brewmaster".
 _AFTER_NAMES = re.compile(r"[\s*_`\"'”’)\].;]*(?:v?\d[\w.]*|,(?: [\w.+-]+){1,3})?[\s*_`.]*")
 _NAME_KEYS = frozenset({"name", "full name"})
 _MARKS_OF_TITLES = " \t#*_`=-:[]"
@@ -62,7 +62,8 @@ def find_record_relations(text: str, mentions: Sequence[Mention]) -> Iterator[Re
     """Yield what records in a text say about their subjects.
 
     A record has at least two lines with a key and a value, one below the other. Its subject is the
-    name in the first line, or in the line above that has nothing else.
+    name that is alone in the line above. Without such a line, it is the name in the first line, if
+    its key is one of the `subjects` in `record_fields.json`.
 
     Args:
         text: The text.
@@ -97,8 +98,8 @@ def _find_records(text: str, names: Sequence[Mention]) -> Iterator[list[_Field]]
             index += 1
         if not _AFTER_NAMES.fullmatch(text, position, match.end()):
             field.names.clear()
-        is_next = field.key in _NAME_KEYS or field.key in keys
-        if record and (is_next or text[record[-1].end : field.start] != "\n"):
+        is_new_record = field.key in _NAME_KEYS or field.key in keys
+        if record and (is_new_record or text[record[-1].end : field.start] != "\n"):
             if len(record) > 1:
                 yield record
             record, keys = [], set()

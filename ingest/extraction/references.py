@@ -175,9 +175,11 @@ class ReferenceReader(DependencyGrammar):
     def find_antecedent_of_object(self, pronoun: int, *, is_person: bool) -> int:
         """Return the mention that "him" or "it" refers to where it is the object of a verb, or -1.
 
-        "It" is the nearest earlier subject or object of another verb of the sentence, else the
-        subject of the previous sentence; "him" the only person among them. Where such a pronoun is
-        before, both refer to the same. It is never the subject of the same verb.
+        "It" refers to the nearest earlier subject or object of another verb in the sentence;
+        without one, to the subject of the previous sentence. "Him" refers to the person among these
+        subjects and objects, if there is exactly one. If the same pronoun is earlier in the
+        sentence, both have the same antecedent. The subject of the same verb is never the
+        antecedent.
         """
         verb = self.parsed.heads[pronoun]
         first = next((begin for begin, end in self.parsed.sentences if begin <= pronoun < end), 0)

@@ -148,7 +148,7 @@ def _normalize_space(text: str, start: int, end: int) -> Segment:
 
 
 def _ends_short_line(text: str, gap: re.Match[str]) -> bool:
-    """Return whether a line break ends a short line, and something else begins after it."""
+    """Return whether a line break ends a short line, or a field of a record follows it."""
     line_start = text.rfind("\n", 0, gap.start()) + 1
     is_lower = text[gap.end() : gap.end() + 1].islower()
     if gap.start() - line_start < _LINE_CHARACTERS and not is_lower:

@@ -18,7 +18,7 @@ from mcp_context_persistence.kg.json_objects import has_doubled_key
 
 NOT_JSON = (
     "the message is not valid JSON, or it has half of a surrogate pair or too many levels; "
-    "mend it, then send it again"
+    "correct it, then send it again"
 )
 NOT_UTF8 = "the message is not in UTF-8"
 NOT_A_REQUEST = "the message is not a request of JSON-RPC 2.0; batches are not supported"
@@ -31,7 +31,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class RefusedText:
     """Stands for a message that is refused before it is parsed.
 
-    The parser of the SDK does not know this class, so its error says what it got.
+    The parser of the SDK refuses this class. Its `ValidationError` has the object as `input`, from
+    which the reason can be read.
 
     Attributes:
         text: The message.

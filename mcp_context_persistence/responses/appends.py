@@ -28,7 +28,7 @@ class AppendMessagesResponse(Response):
     relationships_found: int = Field(0, description="Number of relationships in the added messages")
     truncated: bool = Field(
         False,
-        description="Whether a message has more entities or relationships than "
-        "are extracted from a text",
+        description="Whether entities, or relationships that are not asserted, of a message "
+        "were left out because of the limits of a text",
     )
     processing_time: float = Field(..., description="Processing time in seconds")

@@ -28,8 +28,8 @@ class SaveConversationResponse(Response):
     )
     truncated: bool = Field(
         False,
-        description="Whether a message has more entities or relationships than "
-        "are extracted from a text",
+        description="Whether entities, or relationships that are not asserted, of a message "
+        "were left out because of the limits of a text",
     )
     _failure: ContextPersistenceError | None = PrivateAttr(default=None)
 

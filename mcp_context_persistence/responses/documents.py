@@ -16,7 +16,7 @@ class SaveDocumentResponse(Response):
     relationships_found: int = Field(0, description="Number of relationships that it states")
     truncated: bool = Field(
         False,
-        description="Whether a passage has more entities or relationships than "
-        "are extracted from a text",
+        description="Whether entities, or relationships that are not asserted, of a passage "
+        "were left out because of the limits of a text",
     )
     processing_time: float = Field(0.0, description="Processing time in seconds")

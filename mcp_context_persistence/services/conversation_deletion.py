@@ -21,7 +21,7 @@ class _ConversationDeletion:
     """
 
     def __init__(
-        self, engine: Engine, conversation_id: str, *, dry_run: bool, goes_on: bool = False
+        self, engine: Engine, conversation_id: str, *, dry_run: bool, is_resumed: bool = False
     ) -> None:
         """Keep the conversation.
 
@@ -29,11 +29,12 @@ class _ConversationDeletion:
             engine: Gives the graph.
             conversation_id: The conversation.
             dry_run: Whether to only count.
-            goes_on: Whether only a deletion that was begun is completed. A conversation that
-                another client has completed and saved again meanwhile stays.
+            is_resumed: Whether to delete only if the conversation is still marked. If another
+                client has completed the deletion and saved the conversation again, nothing is
+                deleted.
         """
         self._engine, self._conversation_id, self._dry_run = engine, conversation_id, dry_run
-        self._goes_on = goes_on
+        self._is_resumed = is_resumed
         self._is_complete = False
 
     def run(self) -> Removal:
@@ -43,6 +44,8 @@ class _ConversationDeletion:
                 removal = run_deletion(
                     self._engine, self._work, name="delete_conversation", dry_run=self._dry_run
                 )
+            # A transaction that is rolled back and tried again has marked nothing.
+            self._is_resumed = not self._dry_run
             total.existed = total.existed or removal.existed
             total.deleted.update(removal.deleted)
             total.changed.update(removal.changed)
@@ -52,13 +55,12 @@ class _ConversationDeletion:
         namespace, conversation_id = self._engine.namespace, self._conversation_id
         rows = run(statements.lock_conversation(namespace, conversation_id))
         self._is_complete = True
-        if not rows or (self._goes_on and not rows[0]["is_marked"]):
+        if not rows or (self._is_resumed and not rows[0]["is_marked"]):
             return Removal()
         messages = rows[0]["messages"]
         # A preview keeps the messages' texts, which take most of the memory.
         chunk = list(messages) if self._dry_run else _take_chunk(messages)
         self._is_complete = len(chunk) == len(messages)
-        self._goes_on = not self._dry_run  # From here on, it is marked.
         instructions = 0
         if not self._is_complete:
             marked = run(statements.mark_conversation(namespace, conversation_id))
@@ -103,5 +105,5 @@ def complete_deletion(engine: Engine, conversation_id: str) -> bool:
     """Complete the deletion of a conversation that was begun and interrupted; return if it was."""
     if not engine.graph.run(statements.find_marked_conversation(engine.namespace, conversation_id)):
         return False
-    _ConversationDeletion(engine, conversation_id, dry_run=False, goes_on=True).run()
+    _ConversationDeletion(engine, conversation_id, dry_run=False, is_resumed=True).run()
     return True

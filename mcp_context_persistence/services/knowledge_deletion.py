@@ -218,11 +218,11 @@ def _delete_nodes(engine: Engine) -> Iterator[Row]:
 def _repeat(engine: Engine, build: Callable[..., Statement[Row]]) -> Iterator[Row]:
     """Run a statement about some nodes of the namespace, each time by itself, until it finds none.
 
-    Nodes with much text or many relationships may need too much memory: then it takes fewer. The
-    more often that happens, the later it tries more again.
+    Nodes with much text or many relationships may need too much memory: then it takes fewer. After
+    each failure, it needs twice as many successes before it tries more.
     """
     limit = limits.DELETED_AT_ONCE
-    patience, successes = 1, 0
+    successes_needed, successes = 1, 0
     while True:
         try:
             with engine.graph.call(is_separate=True):
@@ -231,12 +231,12 @@ def _repeat(engine: Engine, build: Callable[..., Statement[Row]]) -> Iterator[Ro
             if not is_out_of_memory(error) or limit == 1:
                 raise
             limit = max(1, limit // 4)
-            patience, successes = 2 * patience, 0
+            successes_needed, successes = 2 * successes_needed, 0
             continue
         if not row["nodes"]:
             return
         successes += 1
-        if successes == patience:
+        if successes == successes_needed:
             limit, successes = min(2 * limit, limits.DELETED_AT_ONCE), 0
         yield row
 

@@ -4,6 +4,7 @@ import re
 from contextlib import suppress
 
 import pytest
+from neo4j.exceptions import Neo4jError
 
 from mcp_context_persistence import ContextPersistenceClient
 from mcp_context_persistence.exceptions import DatabaseError
@@ -182,3 +183,22 @@ def test_what_another_client_saves_after_it_completed_the_deletion_stays(
     with other:
         messages = other.load_conversation_history("talk").messages
     assert messages[0].content == "Hi."
+
+
+def test_a_deletion_whose_transaction_is_rolled_back_is_tried_again(client, monkeypatch):
+    save_talk(client)
+    delete_texts, failures = conversation_deletion.delete_texts, ["deadlock"]
+
+    def fail_once(*arguments, **options):
+        removal = delete_texts(*arguments, **options)
+        if failures:
+            failures.pop()
+            raise Neo4jError._hydrate_neo4j(
+                code="Neo.TransientError.Transaction.DeadlockDetected", message="x"
+            )
+        return removal
+
+    monkeypatch.setattr(conversation_deletion, "delete_texts", fail_once)
+    assert client.delete_conversation("talk").existed
+    assert not failures
+    assert client.get_conversation_stats().stats.total_messages == 0
