@@ -11,7 +11,7 @@ from mcp_context_persistence.exceptions import DatabaseError
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.services import conversation_deletion
-from mcp_context_persistence.services.deletion import run_deletion
+from mcp_context_persistence.services.deletion import delete_texts, run_deletion
 from tests.graph.conversations import dump, normalize
 
 MARK, DELETE = "delete/mark_conversations", "delete/namespace"
@@ -187,7 +187,7 @@ def test_what_another_client_saves_after_it_completed_the_deletion_stays(
 
 def test_a_deletion_whose_transaction_is_rolled_back_is_tried_again(client, monkeypatch):
     save_talk(client)
-    delete_texts, failures = conversation_deletion.delete_texts, ["deadlock"]
+    failures = ["deadlock"]
 
     def fail_once(*arguments, **options):
         removal = delete_texts(*arguments, **options)
