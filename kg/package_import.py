@@ -32,7 +32,7 @@ waits_before_fork: list[Callable[[float], None]] = []
 # Python's locks of modules, which have no public name: weak references by names of modules. Where
 # Python lacks them, a fork does not wait for imports.
 _module_locks: dict[str, Any] = getattr(sys.modules["importlib._bootstrap"], "_module_locks", {})
-_running: list[str] = []  # packages that are being imported
+_packages_in_progress: list[str] = []
 
 
 def import_package(name: str) -> None:
@@ -95,11 +95,11 @@ def _import(name: str, ends: "queue.SimpleQueue[BaseException | None]") -> None:
 
 
 def _import_module(name: str) -> None:
-    _running.append(name)
+    _packages_in_progress.append(name)
     try:
         importlib.import_module(name)
     finally:
-        _running.remove(name)
+        _packages_in_progress.remove(name)
 
 
 def _wait_before_fork() -> None:
@@ -117,7 +117,7 @@ def _do_others_import() -> bool:
         owner = getattr(reference(), "owner", None)
         if owner in (None, threading.get_ident()):
             continue
-        if name in _running or name.partition(".")[0] == OWN_PACKAGE:
+        if name in _packages_in_progress or name.partition(".")[0] == OWN_PACKAGE:
             return True
     return False
 

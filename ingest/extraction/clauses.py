@@ -49,9 +49,9 @@ class ClauseReader(ReferenceReader):
         visited: set[int] = set()
         while verb not in visited:
             visited.add(verb)
-            described = self._find_name_before(verb)
-            if described >= 0:
-                return [described], CLAUSE_RULE
+            described_name = self._find_name_before(verb)
+            if described_name >= 0:
+                return [described_name], CLAUSE_RULE
             subjects = [
                 child
                 for child in self.parsed.children[verb]
@@ -76,10 +76,6 @@ class ClauseReader(ReferenceReader):
                 verb = self.parsed.heads[verb]
         return [], CLAUSE_RULE
 
-    def is_name(self, mention: int) -> bool:
-        """Return whether a mention is a name, and no concept."""
-        return self.spans[mention].type != "concept"
-
     def _find_name_before(self, verb: int) -> int:
         """Return the name that a participle after a comma describes, or -1.
 
@@ -89,8 +85,7 @@ class ClauseReader(ReferenceReader):
             return -1
         labels = {self.parsed.deps[child] for child in self.parsed.children[verb]}
         mention = self.mention_at[verb - 2]
-        is_described = mention >= 0 and self.is_name(mention)
-        return mention if is_described and labels.isdisjoint(_LABELS_OF_CLAUSES) else -1
+        return mention if self.is_name(mention) and labels.isdisjoint(_LABELS_OF_CLAUSES) else -1
 
     def _find_described(self, noun: int) -> list[int]:
         """Return what a clause after a noun is about: "Acme, a firm based in Oslo"."""

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from mcp_context_persistence.ingest.extraction.dependency_grammar import find_mention_of_each_token
-from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
+from mcp_context_persistence.ingest.extraction.line_marks import LIST_MARKS
+from mcp_context_persistence.ingest.extraction.parse_repair import list_children, separate_clauses
 from mcp_context_persistence.ingest.extraction.relations import (
     COOCCURRENCE_RULE,
     SENTENCE_TOKENS,
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 _PLACES = ("London", "Paris", "Berlin", "Madrid", "Tokyo", "Boston", "Chicago", "Vienna")
 _PEOPLE = ("Anna", "Peter", "Maria", "David", "Sarah", "Thomas", "Laura", "Martin")
 _QUOTES = frozenset({"`", '"', "“", "”", "‘", "’", "*", "_", "``", "''"})
-_LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
 _KIN = get_words("kin_nouns")
 _MIN_NAMES = 2  # Sentences with fewer names are not parsed again.
 
@@ -121,7 +121,7 @@ def _is_left_out(
             return True
     if parsed.words[token] in _QUOTES:
         return max(mention_at[max(start, token - 1) : min(end, token + 2)]) >= 0
-    return token == start and parsed.words[token] in _LIST_MARKS
+    return token == start and parsed.words[token] in LIST_MARKS
 
 
 def update_parse(
@@ -137,11 +137,7 @@ def update_parse(
     tags, deps, heads = list(parsed.tags), list(parsed.deps), list(parsed.heads)
     for sentence, doc in zip(sentences, docs, strict=True):
         _update_sentence(sentence, doc, tags, deps, heads)
-    children: list[list[int]] = [[] for _ in heads]
-    for token, head in enumerate(heads):
-        if head != token:
-            children[head].append(token)
-    return parsed._replace(tags=tags, deps=deps, heads=heads, children=children)
+    return parsed._replace(tags=tags, deps=deps, heads=heads, children=list_children(heads))
 
 
 def _update_sentence(

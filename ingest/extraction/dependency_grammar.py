@@ -69,13 +69,17 @@ class DependencyGrammar:
             self.parsed.deps[child] in SUBJECT_LABELS for child in self.parsed.children[token]
         )
 
+    def is_name(self, mention: int) -> bool:
+        """Return whether a mention is a name, and no concept; -1 is none."""
+        return mention >= 0 and self.spans[mention].type != "concept"
+
     def find_mention(self, token: int) -> int:
         """Return the mention at a token, or -1.
 
         For a general noun such as "class" or "server", it is the name before or after the noun.
         """
         mention = self.mention_at[token]
-        if mention >= 0 and self.spans[mention].type != "concept":
+        if self.is_name(mention):
             return mention
         is_general_noun = self.parsed.lowers[token] in _NOUNS_FOR_NAME or (
             mention < 0 and self.parsed.tags[token] == "NNP"
@@ -97,7 +101,7 @@ class DependencyGrammar:
             if self.parsed.deps[child] == "acl" and self.parsed.lowers[child] in _CALLED:
                 for name in self.parsed.children[child]:
                     mention = self.mention_at[name]
-                    if mention >= 0 and self.spans[mention].type != "concept":
+                    if self.is_name(mention):
                         return mention
         return -1
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mcp_context_persistence.ingest.extraction.results import Mention
 
+LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
 _LONGEST = 500
 _MARKED = re.compile(
     r"(?m:^)[ \t>]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?P<planned>(?:\[ ?\]|[☐⬜🔲])[^\n]*)"

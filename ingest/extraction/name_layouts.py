@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.line_marks import LIST_MARKS
 from mcp_context_persistence.ingest.extraction.modality_words import (
     get_words as get_modality_words,
 )
@@ -29,8 +30,7 @@ _ROLES = (get_words("people_roles") - get_words("kin_nouns")) | frozenset(
 )
 _WORDS_BEFORE_PLACES = frozenset({"hq", "based", "in", "near", "headquartered", "at", "office"})
 _SEPARATORS = frozenset({",", "|", "·", "/", "–", "-", "—", "•"})
-_LIST_MARKS = frozenset({"-", "*", "•", "–", "—", "+"})
-_PART_SEPARATORS = (_LIST_MARKS | {"|", "·", ":"}) - {"+"}
+_PART_SEPARATORS = (LIST_MARKS | {"|", "·", ":"}) - {"+"}
 _WORDS_IN_PARENTHESES = _WORDS_BEFORE_PLACES | _ROLES | _SEPARATORS
 _PARENTHESIS_TOKENS, _ROLE_TOKENS, _SIGNATURE_LINES, _LINE_TOKENS = 6, 4, 3, 10
 _WORDS_OF_FORMER_ROLES = get_modality_words("former") | {"ex", "retired", "late"}
@@ -149,7 +149,7 @@ class _LayoutReader:
         """
         for line in _split_lines(self._parsed):
             first = line.first
-            while first < line.end and self._parsed.words[first] in _LIST_MARKS:
+            while first < line.end and self._parsed.words[first] in LIST_MARKS:
                 first += 1
             separator = self._skip_name(first)
             if first >= line.end or separator + 1 >= line.end:

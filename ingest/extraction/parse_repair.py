@@ -48,3 +48,12 @@ def _separate(
     heads[right], deps[right] = verb, "nsubj"
     heads[joint] = first
     deps[verb] = "conj"
+
+
+def list_children(heads: list[int]) -> list[list[int]]:
+    """Return the dependents of each token, in order; the head of a root is the root itself."""
+    children: list[list[int]] = [[] for _ in heads]
+    for token, head in enumerate(heads):
+        if head != token:
+            children[head].append(token)
+    return children

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mcp_context_persistence.ingest.extraction.name_case import adapt_case
 from mcp_context_persistence.ingest.extraction.name_patterns import NOUNS_BEFORE_LETTERS
-from mcp_context_persistence.ingest.extraction.parse_repair import separate_clauses
+from mcp_context_persistence.ingest.extraction.parse_repair import list_children, separate_clauses
 from mcp_context_persistence.ingest.extraction.results import ParsedText
 from mcp_context_persistence.ingest.extraction.rule_data import get_words
 from mcp_context_persistence.ingest.extraction.software_terms import list_software_terms
@@ -82,7 +82,6 @@ def _begins_sentence(doc: "Doc", i: int) -> bool:
 def convert_doc(doc: "Doc", text: str, matcher: "PhraseMatcher") -> ParsedText:
     """Return the parse of a text as plain lists."""
     words, lowers, tags, deps, heads, starts, ends = [], [], [], [], [], [], []
-    children: list[list[int]] = []
     for token in doc:
         words.append(token.text)
         lowers.append(token.lower_)
@@ -91,11 +90,7 @@ def convert_doc(doc: "Doc", text: str, matcher: "PhraseMatcher") -> ParsedText:
         heads.append(token.head.i)
         starts.append(token.idx)
         ends.append(token.idx + len(token))
-        children.append([])
     separate_clauses(lowers, tags, deps, heads)
-    for i, head in enumerate(heads):
-        if head != i:
-            children[head].append(i)
     return ParsedText(
         text=text,
         words=words,
@@ -105,7 +100,7 @@ def convert_doc(doc: "Doc", text: str, matcher: "PhraseMatcher") -> ParsedText:
         heads=heads,
         starts=starts,
         ends=ends,
-        children=children,
+        children=list_children(heads),
         sentences=list(_split_sentences(doc, words)),
         entity_spans=list(_find_labels(doc, lowers)),
         term_spans=_find_terms(doc, matcher),

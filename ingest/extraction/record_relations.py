@@ -7,6 +7,7 @@ from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
+from mcp_context_persistence.ingest.extraction.mentions import EVIDENCE_CHARACTERS
 from mcp_context_persistence.ingest.extraction.modality_words import (
     get_words as get_modality_words,
 )
@@ -14,6 +15,7 @@ from mcp_context_persistence.ingest.extraction.results import Mention, Relation
 from mcp_context_persistence.ingest.extraction.rule_data import get_confidence, read_json
 
 RECORD_RULE = "layout:record"
+_FIELDS_FILE = "record_fields.json"
 _LINE = re.compile(
     r"^[ \t>]*(?:[-*•+][ \t]+)?[*_`]*(?P<key>[^\W\d_][\w /-]{0,29}?)[*_`]*[ \t]*[:=][*_`]*[ \t]+"
     r"(?P<value>\S[^\n]*)$",
@@ -30,7 +32,6 @@ _AFTER_NAMES = re.compile(r"[\s*_`\"'”’)\].;]*(?:v?\d[\w.]*|,(?: [\w.+-]+){1
 _NAME_KEYS = frozenset({"name", "full name"})
 _MARKS_OF_TITLES = " \t#*_`=-:[]"
 _WORD = re.compile(r"\w+|\?")
-_EVIDENCE_CHARACTERS = 500
 
 
 class _Field(NamedTuple):
@@ -77,7 +78,7 @@ def find_record_relations(text: str, mentions: Sequence[Mention]) -> Iterator[Re
     for record in _find_records(text, names):
         subject = _find_title(text, names, record[0])
         fields = record
-        if subject is None and record[0].key in _read_meanings()[0] and record[0].names:
+        if subject is None and record[0].key in _read_subject_keys() and record[0].names:
             subject, fields = record[0].names[0], record[1:]
         if subject is not None:
             yield from _read_fields(text, subject, record[0].start, fields)
@@ -124,7 +125,7 @@ def _find_title(text: str, names: Sequence[Mention], first: _Field) -> Mention |
 def _read_fields(
     text: str, subject: Mention, start: int, fields: Sequence[_Field]
 ) -> Iterator[Relation]:
-    _, meanings = _read_meanings()
+    meanings = _read_meanings()
     for field in fields:
         words = _WORD.findall(text[field.start : field.end].lower())
         if not _DOUBTS.isdisjoint(words):
@@ -150,15 +151,15 @@ def _build_relation(
     source, target = reversed(ends) if meaning.is_reversed else ends
     begin = min(start, subject.start)
     line_end = text.find("\n", subject.start)
-    line_end = min(line_end if line_end >= 0 else len(text), begin + _EVIDENCE_CHARACTERS)
-    line = text[field.start : min(field.end, field.start + _EVIDENCE_CHARACTERS)]
+    line_end = min(line_end if line_end >= 0 else len(text), begin + EVIDENCE_CHARACTERS)
+    line = text[field.start : min(field.end, field.start + EVIDENCE_CHARACTERS)]
     evidence = " ".join(f"{text[begin:line_end]} {line}".split())
     return Relation(
         source=source,
         type=meaning.relation,
         target=target,
         confidence=get_confidence(RECORD_RULE),
-        evidence=evidence[:_EVIDENCE_CHARACTERS],
+        evidence=evidence[:EVIDENCE_CHARACTERS],
         start=begin,
         end=field.end,
         extractor=RECORD_RULE,
@@ -166,11 +167,16 @@ def _build_relation(
 
 
 @cache
-def _read_meanings() -> tuple[frozenset[str], dict[str, list[_Meaning]]]:
-    """Return the keys of subjects, and what the other keys mean."""
-    data = read_json("record_fields.json")
+def _read_subject_keys() -> frozenset[str]:
+    """Return the keys whose name may be the subject of a record."""
+    return frozenset(read_json(_FIELDS_FILE)["subjects"])
+
+
+@cache
+def _read_meanings() -> dict[str, list[_Meaning]]:
+    """Return what the keys of fields mean."""
     meanings: dict[str, list[_Meaning]] = {}
-    for entry in data["fields"]:
+    for entry in read_json(_FIELDS_FILE)["fields"]:
         meaning = _Meaning(
             entry["relation"],
             entry.get("reversed", False),
@@ -179,4 +185,4 @@ def _read_meanings() -> tuple[frozenset[str], dict[str, list[_Meaning]]]:
         )
         for key in entry["keys"]:
             meanings.setdefault(key, []).append(meaning)
-    return frozenset(data["subjects"]), meanings
+    return meanings

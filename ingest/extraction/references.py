@@ -155,10 +155,7 @@ class ReferenceReader(DependencyGrammar):
         It is the nearest earlier subject of that kind in this sentence, else the subject of the
         previous sentence.
         """
-        first = next(
-            (begin for begin, end in self.parsed.sentences if begin <= pronoun < end),
-            0,
-        )
+        first = self._find_sentence_start(pronoun)
         antecedent = self._last_person if is_person else self._last_object
         for token in range(pronoun - 1, first - 1, -1):
             mention = self.find_mention(token) if self.parsed.deps[token] in SUBJECT_LABELS else -1
@@ -182,7 +179,7 @@ class ReferenceReader(DependencyGrammar):
         antecedent.
         """
         verb = self.parsed.heads[pronoun]
-        first = next((begin for begin, end in self.parsed.sentences if begin <= pronoun < end), 0)
+        first = self._find_sentence_start(pronoun)
         candidates: dict[str, int] = {}
         for token in range(pronoun - 1, first - 1, -1):
             if self.parsed.deps[token] not in _LABELS_OF_ANTECEDENTS:
@@ -198,6 +195,9 @@ class ReferenceReader(DependencyGrammar):
         if is_person and len(candidates) != 1:
             return -1
         return next(iter(candidates.values()), self._last_object)
+
+    def _find_sentence_start(self, token: int) -> int:
+        return next((begin for begin, end in self.parsed.sentences if begin <= token < end), 0)
 
     def _is_antecedent(self, mention: int, *, is_person: bool) -> bool:
         kind = self.spans[mention].type

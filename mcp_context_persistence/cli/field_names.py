@@ -1,4 +1,4 @@
-"""Name what users typed in errors of the client, which name the fields of its calls."""
+"""Replace the names of fields in errors of the client with the options that users typed."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,8 +8,9 @@ from click.core import ParameterSource
 
 from mcp_context_persistence.kg.errors import ContextPersistenceError
 
-# The fields of parameters that have other names. A field also stands for those within it.
-_FIELDS: Mapping[str, tuple[str, ...]] = {
+# The fields of each parameter, where they differ from its name. An entry also stands for nested
+# fields: `filters.role` for `filters.role.0`.
+_FIELDS_BY_PARAMETER: Mapping[str, tuple[str, ...]] = {
     "by": ("merged_by",),
     "central": ("metric",),
     "conversation": ("filters.conversation_id", "conversation_id"),
@@ -43,14 +44,14 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
 }
 _NOT_STORED = "contains half of a surrogate pair, which cannot be stored"
 _DATES = "filters.date_range"
-_FIELD = re.compile(r"[a-z][a-z0-9_]*(?:\.\w+)*")
+_FIELD_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.\w+)*")
 _ITEM = re.compile(r"\.\d+")
 
 
 def name_parameters(error: ContextPersistenceError, context: click.Context) -> None:
     """Write the options and arguments of the command into the text of an error."""
     names, text = dict(_list_names(context)), str(error)
-    leading = _FIELD.match(text)
+    leading = _FIELD_PATTERN.match(text)
     if leading is None:
         return
     field = leading[0]
@@ -61,7 +62,7 @@ def name_parameters(error: ContextPersistenceError, context: click.Context) -> N
         text = names[owner] + suffix + text[len(field) :]
         text = text.replace(_NOT_STORED, "is not in UTF-8")  # as the bytes that were typed
     for name, label in names.items():
-        if "_" in name:  # other names are also words of a sentence
+        if "_" in name:  # a name without it may be an ordinary word of the text
             text = re.sub(rf"\b{re.escape(name)}\b(?:\.\d+)?", label, text)
     error.args = (text, *error.args[1:])
 
@@ -69,18 +70,18 @@ def name_parameters(error: ContextPersistenceError, context: click.Context) -> N
 def _list_names(context: click.Context) -> Iterator[tuple[str, str]]:
     """Yield the fields of the parameters that were typed, and what users call them."""
     typed = {
-        str(parameter.name): _name(parameter)
+        str(parameter.name): _get_label(parameter)
         for level in (context.find_root(), context)  # some options may stand before the command
         for parameter in level.command.params
         if level.get_parameter_source(str(parameter.name)) is ParameterSource.COMMANDLINE
     }
     for name, label in typed.items():
-        yield from ((field, label) for field in (*_FIELDS.get(name, ()), name))
+        yield from ((field, label) for field in (*_FIELDS_BY_PARAMETER.get(name, ()), name))
     if {"since", "until"} <= typed.keys():
         yield _DATES, "the time from --since to --until"
 
 
-def _name(parameter: click.Parameter) -> str:
+def _get_label(parameter: click.Parameter) -> str:
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
     return parameter.human_readable_name.strip("[].")

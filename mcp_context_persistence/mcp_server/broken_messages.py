@@ -2,7 +2,7 @@
 
 The SDK drops a message that it cannot read, so that its sender would wait: half of a surrogate pair
 in one argument is enough. It also reads some messages that another program could read differently.
-Only what has an id and a method is a request. Nothing else is answered.
+Only a message with an id and a method is a request. Over standard input, nothing else is answered.
 """
 
 import json

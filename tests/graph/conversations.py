@@ -2,6 +2,11 @@
 
 import re
 
+import pytest
+
+from mcp_context_persistence.services import conversation_deletion
+from mcp_context_persistence.services.deletion import run_deletion
+
 # Filter tokens hold the namespace, and a hash the position. Entities and relationships keep the
 # sentence and the confidence of their first text.
 UNSTABLE = re.compile(
@@ -71,3 +76,20 @@ def find_words(client, words):
             if word in result.content
         ]
     return left
+
+
+def stop_after_first_transaction(client, conversation_id, monkeypatch):
+    """Interrupt the deletion of a conversation, and return what its first transaction deleted."""
+    removals = []
+
+    def run_once(*arguments, **options):
+        if removals:
+            raise KeyboardInterrupt
+        removals.append(run_deletion(*arguments, **options))
+        return removals[0]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(conversation_deletion, "run_deletion", run_once)
+        with pytest.raises(KeyboardInterrupt):
+            client.delete_conversation(conversation_id)
+    return removals[0]

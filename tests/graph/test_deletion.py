@@ -3,7 +3,7 @@
 import pytest
 
 from mcp_context_persistence.exceptions import NotFoundError, ValidationError
-from tests.graph.conversations import dump, normalize, turns
+from tests.graph.conversations import dump, normalize, stop_after_first_transaction, turns
 
 TALK = [
     {"id": "a", "role": "user", "content": "The OrderParser class uses pandas for the totals."},
@@ -268,24 +268,11 @@ def test_no_cache_returns_what_was_deleted(client, tmp_path):
 
 def test_a_long_conversation_is_deleted_in_steps_that_can_be_repeated(client, monkeypatch):
     from mcp_context_persistence.kg import limits
-    from mcp_context_persistence.services import conversation_deletion
-    from mcp_context_persistence.services.deletion import run_deletion
 
     save(client, *TALK)
     preview = client.delete_conversation("talk", dry_run=True)
     monkeypatch.setattr(limits, "DELETED_BYTES", 1)
-    steps = []
-
-    def stop_after_first(*arguments, **options):
-        if steps:
-            raise KeyboardInterrupt
-        steps.append(run_deletion(*arguments, **options))
-        return steps[0]
-
-    monkeypatch.setattr(conversation_deletion, "run_deletion", stop_after_first)
-    with pytest.raises(KeyboardInterrupt):
-        client.delete_conversation("talk")
-    monkeypatch.setattr(conversation_deletion, "run_deletion", run_deletion)
+    removal = stop_after_first_transaction(client, "talk", monkeypatch)
     assert client.get_conversation_stats().stats.total_messages == 2
     assert client.list_conversations().conversations == []
     for call in (client.load_conversation_history, client.propose_decisions):
@@ -295,7 +282,7 @@ def test_a_long_conversation_is_deleted_in_steps_that_can_be_repeated(client, mo
         client.get_message("b")
     receipt = client.delete_conversation("talk")
     total = receipt.deleted.model_dump()
-    for name, count in steps[0].deleted.items():
+    for name, count in removal.deleted.items():
         total[name] += count
     assert total == preview.deleted.model_dump()
     assert dump(client) == ([], [])

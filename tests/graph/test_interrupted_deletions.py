@@ -11,8 +11,8 @@ from mcp_context_persistence.exceptions import DatabaseError
 from mcp_context_persistence.kg import limits
 from mcp_context_persistence.kg.writes import deletion as statements
 from mcp_context_persistence.services import conversation_deletion
-from mcp_context_persistence.services.deletion import delete_texts, run_deletion
-from tests.graph.conversations import dump, normalize
+from mcp_context_persistence.services.deletion import delete_texts
+from tests.graph.conversations import dump, normalize, stop_after_first_transaction
 
 MARK, DELETE = "delete/mark_conversations", "delete/namespace"
 LONG = " ".join(f"The OrderParser class uses pandas for table {number}." for number in range(25))
@@ -133,25 +133,14 @@ def test_no_call_finds_what_is_left_of_a_conversation(client, connect, namespace
     client.save_decision("talk", "design", "Two designs", "We use Redis.")
     preview = client.delete_conversation("talk", dry_run=True)
     monkeypatch.setattr(limits, "DELETED_MESSAGES", 1)
-    removals = []
-
-    def stop_after_first(*arguments, **options):
-        if removals:
-            raise KeyboardInterrupt
-        removals.append(run_deletion(*arguments, **options))
-        return removals[0]
-
-    monkeypatch.setattr(conversation_deletion, "run_deletion", stop_after_first)
-    with pytest.raises(KeyboardInterrupt):
-        client.delete_conversation("talk")
-    monkeypatch.setattr(conversation_deletion, "run_deletion", run_deletion)
+    removal = stop_after_first_transaction(client, "talk", monkeypatch)
     assert client.get_conversation_stats().stats.total_messages == 2
     assert client.list_decisions().decisions == []
     assert client.list_instructions().instructions == []
     copy = connect(namespace=f"{namespace}-copy")
     copy.ingest_items(client.export_items().items)
     total = client.delete_conversation("talk").deleted.model_dump()
-    for name, count in removals[0].deleted.items():
+    for name, count in removal.deleted.items():
         total[name] += count
     assert total == preview.deleted.model_dump()
     assert dump(client) == ([], [])
